@@ -1,0 +1,1 @@
+"""One file for each other engine, each written in that engine's fastest ordinary way."""

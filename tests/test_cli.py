@@ -1,0 +1,121 @@
+"""The command line: the demo, its options, and what it says of bad arguments."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tinygrad_xe import __version__, demo
+from tinygrad_xe.cli import main
+
+
+def test_the_demo_compares_trains_and_writes_the_graph(tmp_path, capsys):
+    assert main(["demo", "--quick", "--out", str(tmp_path / "new" / "folder")]) == 0
+    said = capsys.readouterr().out
+    assert "Closed form against autodiff" in said
+    assert len(re.findall(r"^  C\d", said, re.M)) == 9
+    assert re.search(r"All agree to \d\.\de-1[3-9]", said)
+    assert said.count("accuracy") == 4
+    source = (tmp_path / "new" / "folder" / "graph.dot").read_text(encoding="utf-8")
+    assert source.startswith("digraph") and "gradient" in source
+
+
+def test_the_demo_reaches_its_accuracies(tmp_path, capsys):
+    assert demo.run(seed=0, out=str(tmp_path)) == 0
+    said = capsys.readouterr().out
+    reached = [float(a) for a in re.findall(r"accuracy (0\.\d+) \(at least", said)]
+    assert len(reached) == 3
+    assert reached[0] >= 0.97 and reached[1] >= 0.95 and reached[2] >= 0.97
+
+
+def test_the_same_seed_gives_the_same_output(tmp_path, capsys):
+    said = []
+    for _ in range(2):
+        main(["demo", "--quick", "--seed", "3", "--out", str(tmp_path)])
+        said.append(re.sub(r"\d+\.\d s", "", capsys.readouterr().out))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["demo", "--seed", "x"], "a seed is a whole number, got 'x'"),
+        (["demo", "--seed", "-1"], "a seed is 0 or more, got -1"),
+        (["demo", "--speed"], "unrecognized arguments: --speed"),
+        (["dance"], "invalid choice: 'dance'"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_bad_arguments_are_named_and_give_exit_code_2(arguments, expected, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_an_output_folder_that_is_a_file_is_refused_before_anything_runs(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(SystemExit) as stopped:
+            main(["demo", "--out", str(path)])
+        assert stopped.value.code == 2
+    assert "is a file" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_an_interrupted_demo_leaves_nothing_half_written(tmp_path, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 130
+    assert list(tmp_path.iterdir()) == []
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device", "graph.dot")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_module_runs_as_the_command_does(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-m", "tinygrad_xe", "--version"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert __version__ in ran.stdout
+
+
+def test_progress_is_drawn_again_on_a_terminal(tmp_path):
+    class Terminal:
+        def __init__(self):
+            self.text = ""
+
+        def isatty(self):
+            return True
+
+        def write(self, text):
+            self.text += text
+
+        def flush(self):
+            pass
+
+    terminal = Terminal()
+    show = demo.Progress(terminal, "title", 20)
+    for step in range(1, 21):
+        show(step, 0.5)
+    assert terminal.text.count("\r") == 11
+    assert terminal.text.endswith("[####################] loss 0.5000")

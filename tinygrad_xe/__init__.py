@@ -1,0 +1,53 @@
+"""Automatic differentiation for plain NumPy that shows its work. Import it as ``xe``: cross-entropy."""
+
+from . import closed_forms, data, losses
+from ._version import __version__
+from .errors import (
+    ArgumentError,
+    DTypeError,
+    EmptyMeanWarning,
+    GradientLostError,
+    GraphError,
+    LabelGradientWarning,
+    NonFiniteError,
+    ShapeError,
+    XeError,
+    XeWarning,
+)
+from .graph import no_grad
+from .ops.index import scatter_add
+from .ops.special import (
+    elu,
+    erf,
+    erfc,
+    gelu,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    logsumexp,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+)
+from .tensor import Tensor, tensor
+from .watch import detect_nonfinite, record
+
+__all__ = [
+    "Tensor", "detect_nonfinite", "no_grad", "record", "tensor",
+    "elu", "erf", "erfc", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu", "scatter_add",
+    "sigmoid", "silu", "softmax", "softplus",
+    "closed_forms", "data", "losses", "viz",
+    "ArgumentError", "DTypeError", "EmptyMeanWarning", "GradientLostError", "GraphError", "LabelGradientWarning",
+    "NonFiniteError", "ShapeError", "XeError", "XeWarning", "__version__",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    """Load `viz` on first use."""
+    if name == "viz":
+        import importlib
+
+        return importlib.import_module(".viz", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,49 @@
+"""The error and warning types; each error is also the built-in that a caller would expect to catch."""
+
+
+class XeError(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class ShapeError(XeError, ValueError):
+    """Arrays whose shapes, axes or sizes do not go together."""
+
+
+class BoundsError(ShapeError, IndexError):
+    """An index or an axis that an array does not have."""
+
+
+class ArgumentError(XeError, ValueError):
+    """A value that an argument can't have: an unknown word, a number out of range."""
+
+
+class DTypeError(XeError, TypeError):
+    """A value of a type or dtype that can't be used here."""
+
+
+class GraphError(XeError, RuntimeError):
+    """A request that the recorded graph can't serve: used up, changed underneath, or never recorded."""
+
+
+class GradientLostError(DTypeError):
+    """A conversion to a plain number or array that would silently cut a gradient off."""
+
+
+class DeclarationError(XeError, TypeError):
+    """An operation declared with a signature or a gradient rule that does not fit together."""
+
+
+class NonFiniteError(XeError, ArithmeticError):
+    """A NaN or an infinity, found under ``detect_nonfinite()``."""
+
+
+class XeWarning(UserWarning):
+    """Base of every warning that this library gives."""
+
+
+class LabelGradientWarning(XeWarning):
+    """Labels that want a gradient were given to a loss that treats them as constants."""
+
+
+class EmptyMeanWarning(XeWarning):
+    """A weighted mean whose weights are all zero: the result is 0, with gradient 0."""

@@ -1,0 +1,1 @@
+"""Rule tables: every operation that can be differentiated, one family a file."""

@@ -1,0 +1,5 @@
+"""Pictures of computation graphs."""
+
+from .dot import digraph
+
+__all__ = ["digraph"]
