@@ -1,4 +1,4 @@
-"""What tests of gradients share: gradients of both orders by the engine, and the differences that they are compared with."""
+"""What tests of gradients share: the engine's gradients of both orders, and the differences to compare them with."""
 
 from __future__ import annotations
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import tinygrad_xe as xe
 from tinygrad_xe import closed_forms
+
+EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 DIGITS = json.loads((Path(__file__).parent / "data" / "closed_forms.json").read_text())
 
@@ -62,7 +64,7 @@ def leaf(values):
     return xe.tensor(np.array(values, np.float64), requires_grad=True)
 
 
-# -- against 50 digits ---------------------------------------------------------------------------------------------------
+# -- against 50 digits -------------------------------------------------------------------------------------------------
 
 
 def test_c1_agrees_with_50_digits_in_closed_form_and_by_autodiff():
@@ -134,9 +136,10 @@ def test_c5_for_class_numbers_is_c5_for_one_hot_labels():
     assert form.label_gradient is None
 
 
-# -- random and extreme inputs -------------------------------------------------------------------------------------------
+# -- random and extreme inputs -----------------------------------------------------------------------------------------
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from([soft, hard]), st.sampled_from(["none", "sum", "mean"]))
 def test_autodiff_is_c2_on_random_and_extreme_logits(data, label, reduction):
     n = data.draw(st.integers(1, 8))
@@ -153,6 +156,7 @@ def test_autodiff_is_c2_on_random_and_extreme_logits(data, label, reduction):
     agree(second, share * form.second)
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from([soft, hard]), st.sampled_from(["sum", "mean"]))
 def test_autodiff_is_c3_and_so_e18_on_random_data(data, label, reduction):
     n, features = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 4))
@@ -166,6 +170,7 @@ def test_autodiff_is_c3_and_so_e18_on_random_data(data, label, reduction):
     agree(gradient, form.gradient, np.max(np.abs(X), axis=0, initial=0) * n)
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from([soft, hard]))
 def test_autodiff_is_c1_on_random_probabilities(data, label):
     n = data.draw(st.integers(1, 8))
@@ -181,6 +186,7 @@ def test_autodiff_is_c1_on_random_probabilities(data, label):
     agree(second, form.second)
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from(["hard", "soft", "any"]), st.sampled_from(["none", "sum", "mean"]))
 def test_autodiff_is_c5_on_random_and_extreme_logits(data, kind, reduction):
     n, classes = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))
@@ -207,6 +213,7 @@ def test_autodiff_is_c5_on_random_and_extreme_logits(data, kind, reduction):
     np.testing.assert_array_equal(derivatives(loss, constant)[0], in_logits)
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from(["none", "sum", "mean"]))
 def test_autodiff_is_c5_for_class_numbers(data, reduction):
     n, classes = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 5))

@@ -1,4 +1,4 @@
-"""Elementwise functions where they are special: at 0, at ties, at kinks, at multiples, at infinity, beside other types."""
+"""Elementwise functions where they are special: at 0, ties, kinks, multiples and infinity, and beside other types."""
 
 from __future__ import annotations
 
@@ -31,7 +31,18 @@ def curvature(function: Any, x: float) -> float:
 
 # -- broadcasting and dtypes -------------------------------------------------------------------------------------------
 
-BINARY = [np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.hypot, np.arctan2, np.logaddexp, np.float_power]
+BINARY = [
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.divide,
+    np.power,
+    np.maximum,
+    np.hypot,
+    np.arctan2,
+    np.logaddexp,
+    np.float_power,
+]
 
 
 @pytest.mark.parametrize("function", BINARY, ids=lambda f: f.__name__)
@@ -41,7 +52,9 @@ def test_any_two_shapes_and_dtypes_agree_with_pytorch(torch, function, data):
     shapes = data.draw(arrays.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, min_side=0, max_side=3))
     dtypes = [data.draw(st.sampled_from([np.float32, np.float64])) for _ in range(2)]
     rng = np.random.default_rng(0)
-    inputs = [rng.uniform(0.5, 2, shape).astype(dtype) for shape, dtype in zip(shapes.input_shapes, dtypes, strict=True)]
+    inputs = [
+        rng.uniform(0.5, 2, shape).astype(dtype) for shape, dtype in zip(shapes.input_shapes, dtypes, strict=True)
+    ]
     theirs = [torch.tensor(x, requires_grad=True) for x in inputs]
     expected = function(*inputs)
     wide = [t.to(torch.float64) for t in theirs]
@@ -55,11 +68,20 @@ def test_any_two_shapes_and_dtypes_agree_with_pytorch(torch, function, data):
     found.backward(cotangent)
     for t, u, x in zip(tensors, theirs, inputs, strict=True):
         assert t.grad.dtype == x.dtype and t.grad.shape == x.shape
-        np.testing.assert_allclose(t.grad, u.grad.numpy(), rtol=1e-5 if np.float32 in dtypes else 1e-12, atol=1e-5 if np.float32 in dtypes else 1e-13)
+        np.testing.assert_allclose(
+            t.grad,
+            u.grad.numpy(),
+            rtol=1e-5 if np.float32 in dtypes else 1e-12,
+            atol=1e-5 if np.float32 in dtypes else 1e-13,
+        )
 
 
 @pytest.mark.parametrize("function", BINARY, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("other", [2, 2.0, True, np.float32(2), np.int8(2), np.array([2], np.uint8), np.array([True]), [2.0, 1.0], (2, 1)], ids=repr)
+@pytest.mark.parametrize(
+    "other",
+    [2, 2.0, True, np.float32(2), np.int8(2), np.array([2], np.uint8), np.array([True]), [2.0, 1.0], (2, 1)],
+    ids=repr,
+)
 def test_numbers_and_arrays_of_other_types_mix_as_numpy_mixes_them(function, other):
     x = np.array([1.5, 0.5], np.float32)
     for place in (0, 1):
@@ -72,7 +94,9 @@ def test_numbers_and_arrays_of_other_types_mix_as_numpy_mixes_them(function, oth
         out.sum().backward()
         assert t.grad.dtype == np.float32
         h = 1e-6
-        moved = [function(*((v, other) if place == 0 else (other, v))) for v in (x.astype(float) - h, x.astype(float) + h)]
+        moved = [
+            function(*((v, other) if place == 0 else (other, v))) for v in (x.astype(float) - h, x.astype(float) + h)
+        ]
         np.testing.assert_allclose(t.grad, (moved[1] - moved[0]) / (2 * h), rtol=1e-5, atol=1e-5)
 
 
@@ -213,7 +237,9 @@ def test_logaddexp_far_apart_and_at_minus_infinity():
     assert slopes(np.logaddexp, 3.0, 3.0) == slopes(np.logaddexp2, 3.0, 3.0) == (0.5, 0.5)
 
 
-@pytest.mark.parametrize("function", [np.tanh, np.arctan, np.arcsinh, xe.sigmoid, xe.softplus, xe.silu, xe.gelu, xe.erf, xe.elu])
+@pytest.mark.parametrize(
+    "function", [np.tanh, np.arctan, np.arcsinh, xe.sigmoid, xe.softplus, xe.silu, xe.gelu, xe.erf, xe.elu]
+)
 def test_second_derivatives_vanish_far_out_without_nan(function):
     for x in (300.0, -300.0):
         assert abs(curvature(function, x)) < 1e-4
@@ -224,7 +250,13 @@ def test_second_derivatives_vanish_far_out_without_nan(function):
 
 def test_where_takes_conditions_of_every_type():
     x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
-    for condition in ([True, False], np.array([1, 0]), np.array([0.5, 0.0]), xe.tensor([True, False]), xe.tensor([3.0, 1.0]) > 2):
+    for condition in (
+        [True, False],
+        np.array([1, 0]),
+        np.array([0.5, 0.0]),
+        xe.tensor([True, False]),
+        xe.tensor([3.0, 1.0]) > 2,
+    ):
         a, b = gradients(lambda s, t, c=condition: np.where(c, s, t), [x, y], np.array([5.0, 7.0]))
         assert a.tolist() == [5, 0] and b.tolist() == [0, 7]
     assert gradients(lambda s: np.where(True, s, 0.0), [x])[0].tolist() == [1, 1]
@@ -238,7 +270,9 @@ def test_where_with_a_condition_alone_names_nonzero():
 def test_nan_to_num_sends_no_gradient_to_what_it_replaced():
     x = np.array([1.0, nan, inf, -inf, -2.0])
     np.testing.assert_array_equal(np.nan_to_num(xe.tensor(x)).data, np.nan_to_num(x))
-    np.testing.assert_array_equal(np.nan_to_num(xe.tensor(x), nan=7, posinf=8, neginf=9).data, np.nan_to_num(x, nan=7, posinf=8, neginf=9))
+    np.testing.assert_array_equal(
+        np.nan_to_num(xe.tensor(x), nan=7, posinf=8, neginf=9).data, np.nan_to_num(x, nan=7, posinf=8, neginf=9)
+    )
     assert gradients(np.nan_to_num, [x])[0].tolist() == [1, 0, 0, 0, 1]
     assert np.nan_to_num(xe.tensor(x.astype(np.float32))).dtype == np.float32
     assert np.nan_to_num(xe.tensor([1, 2])).tolist() == [1, 2]
@@ -249,7 +283,9 @@ def test_nan_to_num_sends_no_gradient_to_what_it_replaced():
 # -- constants, comparisons, casts -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("function", [np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.spacing], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.spacing], ids=lambda f: f.__name__
+)
 def test_functions_that_are_constant_almost_everywhere_give_plain_arrays(function):
     x = np.array([-1.5, 0.0, 2.5])
     found = function(xe.tensor(x, requires_grad=True))
@@ -259,8 +295,10 @@ def test_functions_that_are_constant_almost_everywhere_give_plain_arrays(functio
 
 def test_comparisons_give_boolean_tensors_without_a_gradient():
     t = xe.tensor([1.0, 2.0, 3.0], requires_grad=True)
-    for found, wanted in ((t > 2, [0, 0, 1]), (t <= 2, [1, 1, 0]), (t == 2, [0, 1, 0]), (t != 2, [1, 0, 1]), ((t > 1) & (t < 3), [0, 1, 0]),
-                          (~(t > 1), [1, 0, 0]), (np.isnan(t), [0, 0, 0]), (np.logical_or(t < 2, t > 2), [1, 0, 1])):  # fmt: skip
+    for found, wanted in ((t > 2, [0, 0, 1]), (t <= 2, [1, 1, 0]), (t == 2, [0, 1, 0]), (t != 2, [1, 0, 1]),
+    ((t > 1) & (t < 3), [0, 1, 0]),
+                          (~(t > 1), [1, 0, 0]), (np.isnan(t), [0, 0, 0]),
+                          (np.logical_or(t < 2, t > 2), [1, 0, 1])):  # fmt: skip
         assert found.dtype == bool and not found.requires_grad and found.tolist() == [bool(w) for w in wanted]
 
 
@@ -274,7 +312,9 @@ def test_astype_casts_forth_and_the_gradient_back():
     assert np.astype(t, np.float32).requires_grad and not np.astype(t, np.int8).requires_grad
 
 
-@pytest.mark.parametrize("options, words", [({"where": [True]}, "where= is not supported on a tensor. Write np.where"), ({"dtype": float}, "dtype= is not supported"),
+@pytest.mark.parametrize("options, words",
+[({"where": [True]}, "where= is not supported on a tensor. Write np.where"),
+({"dtype": float}, "dtype= is not supported"),
                                             ({"order": "C"}, "order= is not supported")])  # fmt: skip
 def test_options_of_ufuncs_are_refused_by_name(options, words):
     with pytest.raises(DTypeError, match=words):

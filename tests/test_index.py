@@ -19,14 +19,15 @@ SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
 
 X = np.arange(24.0).reshape(2, 3, 4) / 7 - 1
 MASK = X[0] > -0.3
+S = np.s_
 KEYS: list[Any] = [
-    0, -1, np.int64(1), np.array(1), True, False, None, ..., (), [], [[]], slice(None), slice(None, None, -1), slice(5, 1),
-    slice(-1, None, -2), [0, 1, 1, 0], [-1], [True, False], np.array([1, 1, 1], np.uint8), np.array([[0], [1]]), X > 0, X[:, 0, 0] > 0,
-    np.zeros((2, 3), bool), range(2), range(-2, 2), (0, 1), (0, 1, 2), (0, ...), (..., 0), (..., None), (None, 0, None, ..., None),
-    (slice(None), [0, 2, 2]), ([0, 1], [2, -1]), ([0, 1], slice(None), [3, 0]), ([0, 1], None, [2, 2]), (0, slice(None), [1, 1]),
-    ([[0], [1]], [0, 2, 0]), ([[0], [1]], slice(1, None), [[1, 1, 3]]), (0, MASK), (slice(None), MASK), (np.array([True, False]), 0, [0, 0]),
-    (X[:, 0, 0] > -2, [0, 0]), (..., [1, 1], 2), (np.array(0), slice(None), np.array(1)), (slice(1), 0, np.array([], int)),
-    (True, 0), (True, [0, 1, 1]), (range(2), range(2)), ([0, 0], range(2), [3, 3]),
+    0, -1, np.int64(1), np.array(1), True, False, None, ..., (), [], [[]], S[:], S[::-1], S[5:1], S[-1::-2],
+    [0, 1, 1, 0], [-1], [True, False], np.array([1, 1, 1], np.uint8), np.array([[0], [1]]), X > 0, X[:, 0, 0] > 0,
+    np.zeros((2, 3), bool), range(2), range(-2, 2), S[0, 1], S[0, 1, 2], S[0, ...], S[..., 0], S[..., None],
+    S[None, 0, None, ..., None], S[:, [0, 2, 2]], S[[0, 1], [2, -1]], S[[0, 1], :, [3, 0]], S[[0, 1], None, [2, 2]],
+    S[0, :, [1, 1]], S[[[0], [1]], [0, 2, 0]], S[[[0], [1]], 1:, [[1, 1, 3]]], S[0, MASK], S[:, MASK],
+    S[np.array([True, False]), 0, [0, 0]], S[X[:, 0, 0] > -2, [0, 0]], S[..., [1, 1], 2], S[np.array(0), :, np.array(1)],
+    S[:1, 0, np.array([], int)], S[True, 0], S[True, [0, 1, 1]], S[range(2), range(2)], S[[0, 0], range(2), [3, 3]],
 ]  # fmt: skip
 
 
@@ -61,7 +62,9 @@ def test_an_index_of_any_kind_differentiates_twice(key):
     check_both_orders(X, key)
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if not isinstance(key, range)], ids=lambda key: " ".join(str(key).split()))
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if not isinstance(key, range)], ids=lambda key: " ".join(str(key).split())
+)
 def test_pytorch_agrees_about_indices(key, torch):
     parts = key if isinstance(key, tuple) else (key,)
     if any(isinstance(part, slice) and (part.step or 1) < 0 for part in parts):
@@ -71,7 +74,10 @@ def test_pytorch_agrees_about_indices(key, torch):
     if any(isinstance(part, range | np.integer) or np.size(part) == 0 for part in parts):
         pytest.skip("PyTorch reads ranges, NumPy's integers and empty lists in other ways")
     theirs = torch.tensor(X, requires_grad=True)
-    place = tuple(torch.tensor(part.astype(np.int64) if part.dtype != bool else part) if isinstance(part, np.ndarray) else part for part in parts)
+    place = tuple(
+        torch.tensor(part.astype(np.int64) if part.dtype != bool else part) if isinstance(part, np.ndarray) else part
+        for part in parts
+    )
     out = theirs[place if isinstance(key, tuple) else place[0]]
     c = np.random.default_rng(1).uniform(-1, 1, tuple(out.shape))
     (wanted,) = torch.autograd.grad((out**2 * torch.tensor(c)).sum(), theirs)
@@ -91,7 +97,11 @@ def test_slices_integers_none_and_ellipsis_of_any_array(data):
 @given(st.data())
 def test_integer_arrays_broadcast_and_repeat(data):
     shape = data.draw(SHAPES)
-    key = data.draw(arrays.integer_array_indices(shape, result_shape=arrays.array_shapes(min_dims=0, max_dims=2, min_side=1, max_side=4)))
+    key = data.draw(
+        arrays.integer_array_indices(
+            shape, result_shape=arrays.array_shapes(min_dims=0, max_dims=2, min_side=1, max_side=4)
+        )
+    )
     check_both_orders(np.arange(np.prod(shape, dtype=float)).reshape(shape) / 5 - 1, key)
 
 
@@ -134,14 +144,22 @@ def test_a_tensor_is_an_index_too():
     np.testing.assert_array_equal(found, np.stack([np.ones((3, 4)), 2 * np.ones((3, 4))]))
     np.testing.assert_array_equal(gradients(lambda t: t[mask], [X])[0], X > 0)
     np.testing.assert_array_equal(gradients(lambda t: t[t > 0], [X])[0], X > 0)
-    np.testing.assert_array_equal(gradients(lambda t: t[0, xe.tensor(1), [xe.tensor(2), 2]], [X])[0][0, 1], [0, 0, 2, 0])
+    np.testing.assert_array_equal(
+        gradients(lambda t: t[0, xe.tensor(1), [xe.tensor(2), 2]], [X])[0][0, 1], [0, 0, 2, 0]
+    )
 
 
-@pytest.mark.parametrize("key", [np.array([0, 1]), [0, 1], (slice(None), np.array([0, 1])), (slice(None), [0, 1]), xe.tensor([0, 1])], ids=str)
+@pytest.mark.parametrize(
+    "key",
+    [np.array([0, 1]), [0, 1], (slice(None), np.array([0, 1])), (slice(None), [0, 1]), xe.tensor([0, 1])],
+    ids=str,
+)
 def test_an_index_that_changes_after_its_use_leaves_the_gradient_alone(key):
     t = xe.tensor(X, requires_grad=True)
     out = t[key].sum()
-    expected = summed(X.shape, named(X.shape, np.s_[:2] if not isinstance(key, tuple) else np.s_[:, :2]), 1.0 + 0 * out_of(key))
+    expected = summed(
+        X.shape, named(X.shape, np.s_[:2] if not isinstance(key, tuple) else np.s_[:, :2]), 1.0 + 0 * out_of(key)
+    )
     part = key[1] if isinstance(key, tuple) else key
     if isinstance(part, xe.Tensor):
         part.assign([1, 1])
@@ -163,7 +181,8 @@ def test_iterating_and_unpacking_differentiate():
 @pytest.mark.parametrize(
     "key, error, words",
     [(5, IndexError, "out of bounds"), (1.5, IndexError, "only integers"), ("a", IndexError, "only integers"),
-     ((0, 0, 0, 0), IndexError, "too many"), (np.ones(3, bool), IndexError, "boolean"), (([0, 1], [0, 1, 2]), IndexError, "shape mismatch")],
+     ((0, 0, 0, 0), IndexError, "too many"), (np.ones(3, bool), IndexError, "boolean"),
+     (([0, 1], [0, 1, 2]), IndexError, "shape mismatch")],
     ids=str,
 )  # fmt: skip
 def test_an_index_that_numpy_refuses_is_refused_with_the_operation_named(key, error, words):
@@ -188,7 +207,9 @@ def test_scatter_add_is_the_transpose_of_indexing(key):
 def test_scatter_add_takes_lists_numbers_and_values_that_broadcast():
     assert xe.scatter_add([1.0, 2.0], [1, 1], (3,)).tolist() == [0, 3, 0]
     assert xe.scatter_add(1.5, [0, 2, 2], (3,)).tolist() == [1.5, 0, 3]
-    (found,) = gradients(lambda v: xe.scatter_add(v, (slice(None), [0, 0, 1]), (2, 2)), [np.ones((2, 1))], np.array([[1.0, 2], [3, 4]]))
+    (found,) = gradients(
+        lambda v: xe.scatter_add(v, (slice(None), [0, 0, 1]), (2, 2)), [np.ones((2, 1))], np.array([[1.0, 2], [3, 4]])
+    )
     assert found.tolist() == [[4], [10]]
 
 
@@ -208,11 +229,15 @@ def test_take_is_numpys_in_every_mode(data):
     length = int(np.prod(shape)) if axis is None else shape[axis]
     mode = data.draw(st.sampled_from(["raise", "wrap", "clip"]))
     reach = st.integers(-length, length - 1) if mode == "raise" else st.integers(-9, 9)
-    indices = data.draw(arrays.arrays(np.int64, arrays.array_shapes(min_dims=0, max_dims=2, max_side=3), elements=reach))
+    indices = data.draw(
+        arrays.arrays(np.int64, arrays.array_shapes(min_dims=0, max_dims=2, max_side=3), elements=reach)
+    )
     x = np.arange(np.prod(shape, dtype=float)).reshape(shape)
     numbers = np.take(np.arange(x.size).reshape(shape), indices, axis, mode=mode)
     c = np.random.default_rng(3).uniform(-1, 1, numbers.shape)
-    np.testing.assert_array_equal(np.take(xe.tensor(x), indices, axis, mode=mode).data, np.take(x, indices, axis, mode=mode))
+    np.testing.assert_array_equal(
+        np.take(xe.tensor(x), indices, axis, mode=mode).data, np.take(x, indices, axis, mode=mode)
+    )
     (found,) = gradients(lambda t: np.take(t, indices, axis=axis, mode=mode), [x], c)
     np.testing.assert_allclose(found, summed(shape, numbers, c), rtol=1e-13, atol=1e-15)
 
@@ -222,12 +247,17 @@ def test_take_is_numpys_in_every_mode(data):
 def test_take_along_axis_is_numpys(data):
     shape = data.draw(SHAPES)
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
-    lengths = [data.draw(st.integers(1, 3)) if i == axis % len(shape) else data.draw(st.sampled_from([1, n])) for i, n in enumerate(shape)]
+    lengths = [
+        data.draw(st.integers(1, 3)) if i == axis % len(shape) else data.draw(st.sampled_from([1, n]))
+        for i, n in enumerate(shape)
+    ]
     indices = data.draw(arrays.arrays(np.int64, tuple(lengths), elements=st.integers(-shape[axis], shape[axis] - 1)))
     x = np.arange(np.prod(shape, dtype=float)).reshape(shape)
     numbers = np.take_along_axis(np.arange(x.size).reshape(shape), indices, axis)
     c = np.random.default_rng(4).uniform(-1, 1, numbers.shape)
-    np.testing.assert_array_equal(np.take_along_axis(xe.tensor(x), indices, axis).data, np.take_along_axis(x, indices, axis))
+    np.testing.assert_array_equal(
+        np.take_along_axis(xe.tensor(x), indices, axis).data, np.take_along_axis(x, indices, axis)
+    )
     (found,) = gradients(lambda t: np.take_along_axis(t, indices, axis=axis), [x], c)
     np.testing.assert_allclose(found, summed(shape, numbers, c), rtol=1e-13, atol=1e-15)
 
@@ -243,7 +273,8 @@ def test_booleans_are_numbers_to_take_as_they_are_to_numpy():
     [(lambda t: np.take(t, 0, axis=5), np.exceptions.AxisError, "take: axis 5"),
      (lambda t: np.take(t, 99), IndexError, "out of bounds"),
      (lambda t: np.take(t, 1.5), DTypeError, "take: indices must be integers, got float64"),
-     (lambda t: np.take(t, 0, mode="round"), ArgumentError, "take: mode must be 'raise', 'wrap' or 'clip', got 'round'"),
+     (lambda t: np.take(t, 0, mode="round"), ArgumentError,
+         "take: mode must be 'raise', 'wrap' or 'clip', got 'round'"),
      (lambda t: np.take_along_axis(t, np.array([0]), 0), ShapeError, "indices have 1 axes, the array has 3"),
      (lambda t: np.take_along_axis(t, np.zeros((1, 1, 1), int), 4), np.exceptions.AxisError, "axis 4")],
 )  # fmt: skip
@@ -254,6 +285,8 @@ def test_wrong_arguments_of_take_and_its_kin_are_named(call, error, words):
 
 def test_bincount_sums_weights_by_number():
     numbers = np.array([0, 2, 2, 0, 4])
-    assert np.bincount(numbers, xe.tensor([1.0, 2, 3, 4, 5])).tolist() == np.bincount(numbers, [1.0, 2, 3, 4, 5]).tolist()
+    assert (
+        np.bincount(numbers, xe.tensor([1.0, 2, 3, 4, 5])).tolist() == np.bincount(numbers, [1.0, 2, 3, 4, 5]).tolist()
+    )
     assert np.bincount(xe.tensor(numbers)).tolist() == [2, 0, 2, 0, 1]
     assert gradients(lambda w: np.bincount(numbers, w), [np.ones(5)], np.arange(5.0))[0].tolist() == [0, 2, 2, 0, 4]

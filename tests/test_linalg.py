@@ -1,4 +1,4 @@
-"""Products for every pair of ranks, and norms: broadcasting, sizes of 0, the cone at the zero vector, what is refused."""
+"""Products of every pair of ranks, and norms: broadcasting, sizes of 0, the cone at the zero vector, refusals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ def check(function: Any, arrays: list[np.ndarray]) -> None:
     rng = np.random.default_rng(1)
     expected = function(*arrays)
     np.testing.assert_allclose(function(*(xe.tensor(a) for a in arrays)).data, expected, rtol=1e-14, atol=1e-15)
-    cotangent, direction, along = rng.uniform(-1, 1, np.shape(expected)), random(rng, arrays), random(rng, [*arrays, expected])
+    cotangent, direction, along = (
+        rng.uniform(-1, 1, np.shape(expected)),
+        random(rng, arrays),
+        random(rng, [*arrays, expected]),
+    )
     found = gradients(function, arrays, cotangent)
     assert [g.shape for g in found] == [a.shape for a in arrays]
     wanted = slope(lambda at: inner(function(*at), cotangent), arrays, direction)
@@ -54,7 +58,9 @@ def test_pytorch_agrees_about_matmul(a, b, torch):
     theirs = [torch.tensor(v, requires_grad=True) for v in (x, y)]
     out = torch.matmul(*theirs)
     (c,) = drawn(tuple(out.shape))
-    for found, wanted in zip(gradients(lambda s, t: s @ t, [x, y], c), torch.autograd.grad(out, theirs, torch.tensor(c)), strict=True):
+    for found, wanted in zip(
+        gradients(lambda s, t: s @ t, [x, y], c), torch.autograd.grad(out, theirs, torch.tensor(c)), strict=True
+    ):
         np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-12, atol=1e-13)
 
 
@@ -71,7 +77,11 @@ def test_matmul_of_broadcast_batches_of_any_size(data):
     check(np.matmul, drawn(*shapes))
 
 
-@pytest.mark.parametrize("a, b", [((2, 3, 0), (0, 4)), ((2, 0, 3), (3, 4)), ((0, 3), (3,)), ((3, 0), (0,)), ((0,), (0,)), ((2, 0, 3), (2, 3, 1))], ids=str)
+@pytest.mark.parametrize(
+    "a, b",
+    [((2, 3, 0), (0, 4)), ((2, 0, 3), (3, 4)), ((0, 3), (3,)), ((3, 0), (0,)), ((0,), (0,)), ((2, 0, 3), (2, 3, 1))],
+    ids=str,
+)
 def test_matmul_with_sides_of_0(a, b):
     check(np.matmul, drawn(a, b))
 
@@ -97,8 +107,11 @@ def test_shapes_that_do_not_go_together_are_named(b):
         np.matmul(xe.tensor(np.ones((3, 4)), requires_grad=True), b)
 
 
-DOTS = [((), ()), ((), (3,)), ((2, 3), ()), ((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((2, 3), (3, 2)), ((4, 2, 3), (3, 2)), ((4, 2, 3), (3,)),
-        ((3,), (2, 3, 4)), ((2, 3), (2, 3, 4)), ((2, 2, 3), (2, 2, 3, 4)), ((2, 0), (3, 0, 2)), ((2, 3), (0, 3, 4))]  # fmt: skip
+DOTS = [
+    ((), ()), ((), (3,)), ((2, 3), ()), ((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((2, 3), (3, 2)),
+    ((4, 2, 3), (3, 2)), ((4, 2, 3), (3,)), ((3,), (2, 3, 4)), ((2, 3), (2, 3, 4)), ((2, 2, 3), (2, 2, 3, 4)),
+    ((2, 0), (3, 0, 2)), ((2, 3), (0, 3, 4)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("a, b", DOTS, ids=str)
@@ -106,7 +119,11 @@ def test_dot_of_every_pair_of_ranks(a, b):
     check(np.dot, drawn(a, b))
 
 
-@pytest.mark.parametrize("a, b", [((), ()), ((), (2, 3)), ((2, 3), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (2, 3)), ((2, 3), (4, 5, 3))], ids=str)
+@pytest.mark.parametrize(
+    "a, b",
+    [((), ()), ((), (2, 3)), ((2, 3), ()), ((3,), (3,)), ((2, 3), (3,)), ((3,), (2, 3)), ((2, 3), (4, 5, 3))],
+    ids=str,
+)
 def test_inner_of_every_pair_of_ranks(a, b):
     check(np.inner, drawn(a, b))
 
@@ -125,17 +142,19 @@ def test_out_is_refused(function):
 # -- norms -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"axis": 1}, {"axis": (0, 1)}, {"ord": 3, "axis": 1}, {"ord": 1.5, "axis": 1}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"axis": 1}, {"axis": (0, 1)}, {"ord": 3, "axis": 1}, {"ord": 1.5, "axis": 1}], ids=str
+)
 def test_a_norm_at_the_zero_vector_has_first_derivative_0_and_second_nan(options):
     x = np.zeros((2, 2))
-    norm = lambda t: np.linalg.norm(t, **options)  # noqa: E731
+    norm = lambda t: np.linalg.norm(t, **options)
     assert gradients(norm, [x])[0].tolist() == [[0, 0], [0, 0]]
     assert np.isnan(second(norm, [x], np.ones(norm(x).shape), [np.ones((2, 2))])[0]).all()
 
 
 def test_a_zero_row_leaves_the_derivatives_of_other_rows_alone():
     x = np.array([[0.0, 0.0], [3.0, 4.0]])
-    norm = lambda t: np.linalg.norm(t, axis=1)  # noqa: E731
+    norm = lambda t: np.linalg.norm(t, axis=1)
     np.testing.assert_allclose(gradients(norm, [x])[0], [[0, 0], [0.6, 0.8]])
     again = second(norm, [x], np.ones(2), [np.array([[1.0, 0.0], [1.0, 0.0]])])[0]
     assert np.isnan(again[0]).all()
@@ -150,14 +169,19 @@ def test_the_number_of_nonzero_elements_is_a_constant():
 
 @pytest.mark.parametrize("ord", [2, -2, "nuc"])
 def test_norms_of_matrices_that_need_singular_values_are_refused_by_name(ord):
-    with pytest.raises(ArgumentError, match=f"norm: ord={ord!r} of a matrix is not supported; ord can be None, 'fro', 1, -1, inf or -inf"):
+    with pytest.raises(
+        ArgumentError,
+        match=f"norm: ord={ord!r} of a matrix is not supported; ord can be None, 'fro', 1, -1, inf or -inf",
+    ):
         np.linalg.norm(xe.tensor(np.eye(2)), ord)
 
 
 def test_norms_that_numpy_refuses_are_refused():
     with pytest.raises(ArgumentError, match="ord='fro' belongs to matrices, got a vector"):
         np.linalg.norm(xe.tensor([1.0]), "fro")
-    with pytest.raises(ArgumentError, match=r"vectors have one axis, matrices two, got axis=None and shape \(1, 1, 1\)"):
+    with pytest.raises(
+        ArgumentError, match=r"vectors have one axis, matrices two, got axis=None and shape \(1, 1, 1\)"
+    ):
         np.linalg.norm(xe.tensor([[[1.0]]]), 1)
     with pytest.raises(ArgumentError, match=r"got axis=\(0, 1, 2\)"):
         np.linalg.norm(xe.tensor([[[1.0]]]), axis=(0, 1, 2))

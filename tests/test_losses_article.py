@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import tinygrad_xe as xe
 from tinygrad_xe.errors import ArgumentError
 from tinygrad_xe.losses import article
+
+EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 DIGITS = json.loads((Path(__file__).parent / "data" / "closed_forms.json").read_text())
 
@@ -44,6 +46,7 @@ logits = st.floats(-5, 5)
 reductions = st.sampled_from(["none", "sum", "mean"])
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from(BINARY), reductions)
 def test_the_binary_forms_agree_with_the_stable_ones_for_moderate_logits(data, name, reduction):
     z = data.draw(arrays(np.float64, (2, 3), elements=logits))
@@ -51,6 +54,7 @@ def test_the_binary_forms_agree_with_the_stable_ones_for_moderate_logits(data, n
     agree(name, labels=y, logits=z, reduction=reduction, **({"pos_weight": 2.5} if name.startswith("weighted") else {}))
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from([*DENSE, SPARSE]), reductions, st.sampled_from([0, 1, -1]))
 def test_the_softmax_forms_agree_with_the_stable_ones_for_moderate_logits(data, name, reduction, axis):
     z = data.draw(arrays(np.float64, (3, 3), elements=logits))
@@ -61,6 +65,7 @@ def test_the_softmax_forms_agree_with_the_stable_ones_for_moderate_logits(data, 
     agree(name, labels=y, logits=z, axis=axis, reduction=reduction)
 
 
+@EXAMPLES
 @given(st.data(), st.sampled_from(["binary_cross_entropy", "cross_entropy"]), reductions)
 def test_the_forms_on_probabilities_agree_with_the_stable_ones_inside_the_interval(data, name, reduction):
     p = data.draw(arrays(np.float64, (2, 3), elements=st.floats(0.01, 0.99)))

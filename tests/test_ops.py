@@ -1,4 +1,4 @@
-"""Every operation of the table in cases.py: value, gradients of both orders, linearity, dtypes, memory, shapes, far values."""
+"""Every operation in ops_cases.py: value, gradients of both orders, linearity, dtypes, memory, shapes, far values."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, REAL, Case, Variant, variants
+from cases import REAL, Case, Variant
 from derivatives import gradients, inner, leaves, random, second, slope
+from ops_cases import CASES, variants
 
 import tinygrad_xe as xe
 from tinygrad_xe.graph import Node
@@ -48,7 +49,9 @@ def rule_results(node: Node, g: Any) -> Iterator[Any]:
 
 
 def test_every_operation_has_a_line_in_the_table():
-    declared = {f for f in (*REGISTRY, *COMPOSED) if not (getattr(f, "__module__", None) or "").startswith("tinygrad_xe.losses")}
+    declared = {
+        f for f in (*REGISTRY, *COMPOSED) if not (getattr(f, "__module__", None) or "").startswith("tinygrad_xe.losses")
+    }
     lines = {case.function for case in CASES}
     assert declared - lines == set(), "operations without a line in CASES"
     assert lines - declared == set(), "lines in CASES for what is not an operation"
@@ -77,7 +80,9 @@ def test_the_gradient_is_the_slope(variant):
     for _ in range(2):
         direction = random(rng, arrays)
         expected = slope(lambda moved: inner(variant.expected(*moved), cotangent), arrays, direction)
-        assert sum(inner(g, d) for g, d in zip(found, direction, strict=True)) == pytest.approx(expected, rel=1e-8, abs=1e-8)
+        assert sum(inner(g, d) for g, d in zip(found, direction, strict=True)) == pytest.approx(
+            expected, rel=1e-8, abs=1e-8
+        )
 
 
 @pytest.mark.parametrize("variant", EVERY, ids=str)
@@ -102,7 +107,9 @@ def test_rules_are_linear_in_the_cotangent(variant):
     out = variant.run(*leaves(variant.inputs()))
     for node in nodes(out):
         g1, g2 = rng.uniform(-1, 1, (2, *node.shape))
-        for both, one, two in zip(rule_results(node, g1 + 2 * g2), rule_results(node, g1), rule_results(node, g2), strict=True):
+        for both, one, two in zip(
+            rule_results(node, g1 + 2 * g2), rule_results(node, g1), rule_results(node, g2), strict=True
+        ):
             np.testing.assert_allclose(both, one + 2 * two, rtol=1e-12, atol=1e-13)
         assert not any(np.any(zero) for zero in rule_results(node, np.zeros(node.shape)))
 
@@ -117,14 +124,18 @@ def test_float32_is_kept_by_the_value_and_by_every_rule_itself(variant):
 
 
 @pytest.mark.parametrize("number", [1.5, 2, True], ids=repr)
-@pytest.mark.parametrize("variant", [v for v in PAIRS if not v.case.float64 and v.case.function is not xe.elu.function], ids=str)
+@pytest.mark.parametrize(
+    "variant", [v for v in PAIRS if not v.case.float64 and v.case.function is not xe.elu.function], ids=str
+)
 def test_a_python_number_beside_float32_is_weak(variant, number):
     array, other = (a.astype(np.float32) for a in variant.inputs())
     for arguments in ((leaves([array])[0], number), (number, leaves([other])[0])):
         out = variant.run(*arguments)
         assert out.dtype == np.float32
         for node in nodes(out):
-            assert {g.dtype for g in rule_results(node, np.ones(node.shape, np.float32))} <= {np.dtype(np.float32)}, node
+            assert {g.dtype for g in rule_results(node, np.ones(node.shape, np.float32))} <= {np.dtype(np.float32)}, (
+                node
+            )
 
 
 @pytest.mark.parametrize("variant", EVERY, ids=str)
@@ -152,7 +163,16 @@ def test_rules_do_not_write_into_what_they_are_given(variant):
         np.testing.assert_array_equal(t.data, values)
 
 
-SHAPES = [((3, 1), (1, 2)), ((2, 3), ()), ((), (2,)), ((1,), (3, 1)), ((2, 1, 3), (4, 1)), ((0, 3), (1, 3)), ((1, 1), (1,)), ((), ())]
+SHAPES = [
+    ((3, 1), (1, 2)),
+    ((2, 3), ()),
+    ((), (2,)),
+    ((1,), (3, 1)),
+    ((2, 1, 3), (4, 1)),
+    ((0, 3), (1, 3)),
+    ((1, 1), (1,)),
+    ((), ()),
+]
 
 
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)

@@ -1,4 +1,4 @@
-"""Reductions: axes of every kind, ties, zeros in products, the cone of std, weights, dtypes, and options that are refused."""
+"""Reductions: axes of every kind, ties, zeros in products, the cone of std, weights, dtypes, options refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ X = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]])
 
 def spread(shape: tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
     """Distinct numbers off 0 in a scrambled order."""
-    return (np.random.default_rng(0).permutation(np.linspace(-2.3, 2.6, prod(shape))) + 0.01).reshape(shape).astype(dtype)
+    return (
+        (np.random.default_rng(0).permutation(np.linspace(-2.3, 2.6, prod(shape))) + 0.01).reshape(shape).astype(dtype)
+    )
 
 
 @st.composite
@@ -58,7 +60,9 @@ def test_any_shape_axis_and_keepdims(function, reduction, dtype):
     wide = x.astype(np.float64)
     direction = random(rng, [wide])
     wanted = slope(lambda at: inner(function(at[0], **options), cotangent), [wide], direction)
-    assert inner(found, direction[0]) == pytest.approx(wanted, rel=1e-4 if dtype is np.float32 else 1e-7, abs=1e-4 if dtype is np.float32 else 1e-7)
+    assert inner(found, direction[0]) == pytest.approx(
+        wanted, rel=1e-4 if dtype is np.float32 else 1e-7, abs=1e-4 if dtype is np.float32 else 1e-7
+    )
 
 
 @pytest.mark.parametrize("name", ["sum", "mean", "prod", "amax", "amin", "var", "std", "logsumexp"])
@@ -76,11 +80,13 @@ def test_pytorch_agrees_to_second_order_on_any_shape(torch, name, reduction):
     out = getattr(torch, name)(theirs, axes, keepdim=keepdims, **more)
     cotangent, direction = rng.uniform(-1, 1, tuple(out.shape)), rng.uniform(-1, 1, shape)
     (first,) = torch.autograd.grad(out, theirs, torch.tensor(cotangent), create_graph=True)
-    call = lambda t: function(t, axis=axis, keepdims=keepdims)  # noqa: E731
+    call = lambda t: function(t, axis=axis, keepdims=keepdims)
     np.testing.assert_allclose(gradients(call, [x], cotangent)[0], first.numpy(force=True), rtol=1e-10, atol=1e-12)
     if first.requires_grad:
         (wanted,) = torch.autograd.grad((first * torch.tensor(direction)).sum(), theirs)
-        np.testing.assert_allclose(second(call, [x], cotangent, [direction])[0], wanted.numpy(force=True), rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(
+            second(call, [x], cotangent, [direction])[0], wanted.numpy(force=True), rtol=1e-9, atol=1e-10
+        )
 
 
 # -- ties --------------------------------------------------------------------------------------------------------------
@@ -89,7 +95,9 @@ def test_pytorch_agrees_to_second_order_on_any_shape(torch, name, reduction):
 @pytest.mark.parametrize("function", [np.max, np.min])
 def test_ties_of_an_extremum_share_its_gradient_evenly(function):
     x = np.array([[2.0, 2.0, 2.0], [1.0, 5.0, 5.0]]) * (1 if function is np.max else -1)
-    np.testing.assert_allclose(gradients(lambda t: function(t, axis=1), [x], np.array([6.0, 4.0]))[0], [[2, 2, 2], [0, 2, 2]])
+    np.testing.assert_allclose(
+        gradients(lambda t: function(t, axis=1), [x], np.array([6.0, 4.0]))[0], [[2, 2, 2], [0, 2, 2]]
+    )
     np.testing.assert_allclose(gradients(lambda t: function(t, axis=0), [x])[0], [[1, 0, 0], [0, 1, 1]])
     np.testing.assert_allclose(gradients(function, [x * 0])[0], np.full((2, 3), 1 / 6))
 
@@ -131,10 +139,17 @@ def test_prod_with_zeros_is_exact_to_second_order(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_cumprod_with_zeros_is_exact_to_second_order(row):
-    x, c, d = exact(row), [Fraction(1), Fraction(2), Fraction(-3), Fraction(4)], [Fraction(3), Fraction(-1), Fraction(2), Fraction(7)]
+    x, c, d = (
+        exact(row),
+        [Fraction(1), Fraction(2), Fraction(-3), Fraction(4)],
+        [Fraction(3), Fraction(-1), Fraction(2), Fraction(7)],
+    )
     first = [sum(c[k] * product(x[: k + 1], i) for k in range(i, 4)) for i in range(4)]
     assert gradients(np.cumprod, [np.array(row)], np.array(c, float))[0].tolist() == first
-    hessian = [sum(c[k] * d[j] * product(x[: k + 1], i, j) for j in range(4) if j != i for k in range(max(i, j), 4)) for i in range(4)]
+    hessian = [
+        sum(c[k] * d[j] * product(x[: k + 1], i, j) for j in range(4) if j != i for k in range(max(i, j), 4))
+        for i in range(4)
+    ]
     assert second(np.cumprod, [np.array(row)], np.array(c, float), [np.array(d, float)])[0].tolist() == hessian
 
 
@@ -150,7 +165,7 @@ def test_prod_over_several_axes_with_a_zero_in_each_group():
 @pytest.mark.parametrize("value", [0.0, 5.0])
 def test_std_of_equal_elements_has_first_derivative_0_and_second_nan(value):
     x = np.array([[value] * 3, [1.0, 2.0, 4.0]])
-    call = lambda t: np.std(t, axis=1)  # noqa: E731
+    call = lambda t: np.std(t, axis=1)
     first = gradients(call, [x])[0]
     assert first[0].tolist() == [0, 0, 0] and np.isfinite(first).all()
     in_x = second(call, [x], np.ones(2), [np.array([[1.0, 0.0, 0.0]] * 2)])[0]
@@ -170,7 +185,11 @@ def test_ddof_that_leaves_nothing_to_divide_by_gives_numpys_warning_and_no_error
 # -- average -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("axis, shape", [(0, (2,)), (1, (3,)), (-1, (3,)), (-2, (2,)), (None, (2, 3)), ((0, 1), (2, 3)), ((1, 0), (3, 2))], ids=str)
+@pytest.mark.parametrize(
+    "axis, shape",
+    [(0, (2,)), (1, (3,)), (-1, (3,)), (-2, (2,)), (None, (2, 3)), ((0, 1), (2, 3)), ((1, 0), (3, 2))],
+    ids=str,
+)
 @pytest.mark.parametrize("returned", [False, True])
 def test_average_takes_weights_of_the_axis_alone(axis, shape, returned):
     if isinstance(axis, tuple) and np.__version__ < "2.1":
@@ -235,13 +254,15 @@ def test_dtype_asks_for_a_wider_result_and_the_gradient_keeps_the_inputs():
 
 @pytest.mark.parametrize("function", [np.sum, np.mean, np.prod, np.var, np.std, np.cumsum, np.cumprod])
 def test_a_whole_dtype_of_numbers_with_a_gradient_is_refused(function):
-    with pytest.raises(DTypeError, match=rf"{function.__name__}: dtype=int64 would cut the gradient off. Write t.astype\(int64\)"):
+    with pytest.raises(
+        DTypeError, match=rf"{function.__name__}: dtype=int64 would cut the gradient off. Write t.astype\(int64\)"
+    ):
         function(xe.tensor(X, requires_grad=True), dtype=np.int64)
 
 
 @pytest.mark.parametrize(
     "call, words",
-    [(lambda t: np.sum(t, where=X > 0), r"sum: .*'where'.*\n.*it takes \(a, axis=None, dtype=None, out=None, keepdims=False\)"),
+    [(lambda t: np.sum(t, where=X > 0), r"sum: .*'where'.*\n.*takes \(a, axis=None, dtype=None, out=None, keepdims=False\)"),
      (lambda t: np.sum(t, initial=1.0), "sum: .*'initial'.*\n.*it takes"),
      (lambda t: np.max(t, initial=1.0), r"max: .*'initial'.*\n.*it takes \(a, axis=None, out=None, keepdims=False\)"),
      (lambda t: t.min(initial=1.0), "min: .*'initial'.*\n.*it takes"),
@@ -256,7 +277,9 @@ def test_options_that_are_not_supported_are_named_with_those_that_are(call, word
         call(xe.tensor(X, requires_grad=True))
 
 
-@pytest.mark.parametrize("function", [np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.cumsum, np.cumprod, np.ptp])
+@pytest.mark.parametrize(
+    "function", [np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std, np.cumsum, np.cumprod, np.ptp]
+)
 def test_out_is_refused(function):
     with pytest.raises(GraphError, match="out= is not supported"):
         function(xe.tensor(X), out=np.zeros(()))
@@ -295,6 +318,8 @@ def test_ufunc_methods_reduce_along_the_first_axis_as_numpy_does():
     np.testing.assert_allclose(np.add.accumulate(xe.tensor(X)).data, np.add.accumulate(X))
 
 
-@pytest.mark.parametrize("name", ["argmax", "argmin", "argsort", "all", "any", "nonzero", "count_nonzero", "flatnonzero", "argwhere"])
+@pytest.mark.parametrize(
+    "name", ["argmax", "argmin", "argsort", "all", "any", "nonzero", "count_nonzero", "flatnonzero", "argwhere"]
+)
 def test_questions_about_values_give_plain_answers(name):
     np.testing.assert_array_equal(getattr(np, name)(xe.tensor(X, requires_grad=True)), getattr(np, name)(X))

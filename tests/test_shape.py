@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES
 from derivatives import gradients, second
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from ops_cases import CASES
 
 import tinygrad_xe as xe
 from tinygrad_xe import ArgumentError, DTypeError, GraphError, ShapeError
@@ -23,10 +23,12 @@ X = np.arange(24.0).reshape(2, 3, 4) / 7 - 1
 
 
 def check_moves(move: Any, *shapes: tuple[int, ...], dtypes: Any = np.float64) -> None:
-    """Let NumPy move the numbers of the elements: that tells where each element goes, how often, and so every derivative."""
+    """Let NumPy move the numbers of the elements: that tells where each goes, how often, and so every derivative."""
     counts = [prod(shape) for shape in shapes]
     starts = np.cumsum([0, *counts])[:-1]
-    numbers = np.asarray(move(*(np.arange(n).reshape(shape) + start for n, shape, start in zip(counts, shapes, starts, strict=True))))
+    numbers = np.asarray(
+        move(*(np.arange(n).reshape(shape) + start for n, shape, start in zip(counts, shapes, starts, strict=True)))
+    )
     rng = np.random.default_rng(0)
     kinds = [dtypes] * len(shapes) if isinstance(dtypes, type) else dtypes
     values = [rng.uniform(-1, 1, shape).astype(kind) for shape, kind in zip(shapes, kinds, strict=True)]
@@ -41,7 +43,9 @@ def check_moves(move: Any, *shapes: tuple[int, ...], dtypes: Any = np.float64) -
     for g, value, start in zip(found, values, starts, strict=True):
         assert g.shape == value.shape and g.dtype == value.dtype
         tolerance = 1e-13 if g.dtype == np.float64 else 1e-5
-        np.testing.assert_allclose(g, total[start : start + value.size].reshape(value.shape), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            g, total[start : start + value.size].reshape(value.shape), rtol=tolerance, atol=tolerance
+        )
     direction = [rng.uniform(-1, 1, v.shape).astype(v.dtype) for v in values]
     *in_values, in_cotangent = second(move, values, cotangent, direction)
     assert not any(np.any(g) for g in in_values)  # moving is linear
@@ -143,8 +147,15 @@ def test_split_and_array_split(data):
             check_moves(lambda a, i=i: np.split(a, parts, axis)[i], shape)
 
 
-STACKS = [(np.vstack, [(3,), (2, 3), (1, 3)]), (np.hstack, [(3,), (2,)]), (np.hstack, [(2, 1), (2, 3)]), (np.hstack, [(), (3,)]),
-          (np.dstack, [(3,), (1, 3), (1, 3, 2)]), (np.dstack, [(2, 3), (2, 3)]), (np.column_stack, [(3,), (3, 2), (3, 0)])]  # fmt: skip
+STACKS = [
+    (np.vstack, [(3,), (2, 3), (1, 3)]),
+    (np.hstack, [(3,), (2,)]),
+    (np.hstack, [(2, 1), (2, 3)]),
+    (np.hstack, [(), (3,)]),
+    (np.dstack, [(3,), (1, 3), (1, 3, 2)]),
+    (np.dstack, [(2, 3), (2, 3)]),
+    (np.column_stack, [(3,), (3, 2), (3, 0)]),
+]
 
 
 @pytest.mark.parametrize("function, shapes", STACKS, ids=str)
@@ -178,7 +189,9 @@ def test_a_tensor_is_a_sequence_of_its_rows():
 
 def test_splits_of_low_rank_are_refused_or_done_as_numpy_does():
     check_moves(lambda a: np.hsplit(a, 2)[1], (4,))
-    with pytest.raises(ShapeError, match=r"vsplit: the array must have 2 axes or more, got shape \(4,\). Write np.split\(t, 2\)"):
+    with pytest.raises(
+        ShapeError, match=r"vsplit: the array must have 2 axes or more, got shape \(4,\). Write np.split\(t, 2\)"
+    ):
         np.vsplit(xe.tensor(np.zeros(4)), 2)
     with pytest.raises(ValueError, match="axis 2 is out of bounds"):
         np.dsplit(xe.tensor(np.zeros((4, 4))), 2)
@@ -213,10 +226,16 @@ def declared_parameters(function: Any) -> list[inspect.Parameter]:
     return list(inspect.signature(written).parameters.values())
 
 
-NUMPYS = [case.function for case in CASES if not isinstance(case.function, np.ufunc) and (case.function.__module__ or "").startswith("numpy")]
+NUMPYS = [
+    case.function
+    for case in CASES
+    if not isinstance(case.function, np.ufunc) and (case.function.__module__ or "").startswith("numpy")
+]
 
 
-@pytest.mark.parametrize("function", [f for f in NUMPYS if f not in (np.where, np.reshape, np.amax, np.amin)], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [f for f in NUMPYS if f not in (np.where, np.reshape, np.amax, np.amin)], ids=lambda f: f.__name__
+)
 def test_parameters_have_numpys_names_in_numpys_order(function):
     try:
         theirs = list(inspect.signature(function).parameters.values())
@@ -235,23 +254,35 @@ def test_numpys_spellings_work_by_keyword_by_position_and_as_methods():
         (np.sum(a=t, axis=1, keepdims=True), np.sum(t, 1, None, None, True), t.sum(1, keepdims=True)),
         (np.mean(a=t, axis=(0, 2)), np.mean(t, (0, 2)), t.mean(axis=(0, 2))),
         (np.max(a=t, axis=-1), np.max(t, -1), t.max(axis=-1)), (np.min(t, axis=0), np.min(t, 0), t.min(0)),
-        (np.prod(t, axis=2), np.prod(t, 2), t.prod(2)), (np.var(t, axis=0, ddof=1), np.var(t, 0, None, None, 1), t.var(0, ddof=1)),
+        (np.prod(t, axis=2), np.prod(t, 2), t.prod(2)),
+        (np.var(t, axis=0, ddof=1), np.var(t, 0, None, None, 1), t.var(0, ddof=1)),
         (np.std(t, ddof=1, keepdims=True), np.std(t, None, None, None, 1, True), t.std(ddof=1, keepdims=True)),
-        (np.cumsum(t, axis=1), np.cumsum(t, 1), t.cumsum(1)), (np.cumprod(t, axis=1), np.cumprod(t, 1), t.cumprod(axis=1)),
-        (np.clip(t, a_min=0, a_max=1), np.clip(t, 0, 1), t.clip(0, 1)), (np.clip(t, a_max=1, a_min=0), np.clip(t, 0, a_max=1), t.clip(min=0, max=1)),
+        (np.cumsum(t, axis=1), np.cumsum(t, 1), t.cumsum(1)),
+        (np.cumprod(t, axis=1), np.cumprod(t, 1), t.cumprod(axis=1)),
+        (np.clip(t, a_min=0, a_max=1), np.clip(t, 0, 1), t.clip(0, 1)),
+        (np.clip(t, a_max=1, a_min=0), np.clip(t, 0, a_max=1), t.clip(min=0, max=1)),
         (np.clip(t, 0, None), np.clip(t, a_min=0, a_max=None), t.clip(0), t.clip(min=0)),
-        (np.reshape(t, (4, 6)), np.reshape(t, [4, -1]), t.reshape(4, 6)), (np.reshape(t, -1, order="F"), np.ravel(t, "F"), t.ravel(order="F")),
-        (np.transpose(t, axes=(2, 0, 1)), np.transpose(t, [2, 0, 1]), t.transpose(2, 0, 1)), (np.transpose(t), t.transpose(), t.T),
-        (np.swapaxes(t, axis1=0, axis2=1), np.swapaxes(t, 0, 1), t.swapaxes(0, 1)), (np.swapaxes(t, -1, -2), np.moveaxis(t, 1, 2), t.mT),
-        (np.squeeze(t[:1], axis=0), np.squeeze(t[:1]), t[:1].squeeze(0)), (np.repeat(t, repeats=2, axis=1), np.repeat(t, 2, 1), t.repeat(2, axis=1)),
-        (np.take(t, indices=[0, 1], axis=2), np.take(t, [0, 1], 2), t.take([0, 1], axis=2)), (np.dot(t[0], t[0].T), t[0].dot(t[0].T), t[0] @ t[0].T),
-        (np.concatenate([t, t], axis=1), np.concatenate((t, t), 1), np.concatenate(tuple([t, t]), axis=-2)),
-        (np.stack([t, t], axis=1), np.stack((t, t), 1), np.stack(arrays=[t, t], axis=1)), (np.tile(A=t, reps=2), np.tile(t, 2), np.tile(t, (2,))),
-        (np.roll(t, shift=1, axis=0), np.roll(t, 1, 0), np.roll(t, (1,), (0,))), (np.flip(m=t, axis=0), np.flip(t, 0), t[::-1]),
-        (np.expand_dims(t, axis=1), np.expand_dims(t, 1), t[:, None]), (np.linalg.norm(t[0], ord=1), np.linalg.norm(t[0], 1), np.linalg.norm(x=t[0], ord=1)),
+        (np.reshape(t, (4, 6)), np.reshape(t, [4, -1]), t.reshape(4, 6)),
+        (np.reshape(t, -1, order="F"), np.ravel(t, "F"), t.ravel(order="F")),
+        (np.transpose(t, axes=(2, 0, 1)), np.transpose(t, [2, 0, 1]), t.transpose(2, 0, 1)),
+        (np.transpose(t), t.transpose(), t.T),
+        (np.swapaxes(t, axis1=0, axis2=1), np.swapaxes(t, 0, 1), t.swapaxes(0, 1)),
+        (np.swapaxes(t, -1, -2), np.moveaxis(t, 1, 2), t.mT),
+        (np.squeeze(t[:1], axis=0), np.squeeze(t[:1]), t[:1].squeeze(0)),
+        (np.repeat(t, repeats=2, axis=1), np.repeat(t, 2, 1), t.repeat(2, axis=1)),
+        (np.take(t, indices=[0, 1], axis=2), np.take(t, [0, 1], 2), t.take([0, 1], axis=2)),
+        (np.dot(t[0], t[0].T), t[0].dot(t[0].T), t[0] @ t[0].T),
+        (np.concatenate([t, t], axis=1), np.concatenate((t, t), 1), np.concatenate([t, t], -2)),
+        (np.stack([t, t], axis=1), np.stack((t, t), 1), np.stack(arrays=[t, t], axis=1)),
+        (np.tile(A=t, reps=2), np.tile(t, 2), np.tile(t, (2,))),
+        (np.roll(t, shift=1, axis=0), np.roll(t, 1, 0), np.roll(t, (1,), (0,))),
+        (np.flip(m=t, axis=0), np.flip(t, 0), t[::-1]),
+        (np.expand_dims(t, axis=1), np.expand_dims(t, 1), t[:, None]),
+        (np.linalg.norm(t[0], ord=1), np.linalg.norm(t[0], 1), np.linalg.norm(x=t[0], ord=1)),
         (np.split(t, 2, axis=2)[1], np.split(ary=t, indices_or_sections=2, axis=-1)[1], t[..., 2:]),
         (np.matmul(t[0], t[0].T), np.matmul(t, t.mT)[0], t[0].numpy() @ t[0].T), (np.power(t, 2), t**2, np.square(t)),
-        (abs(t), np.abs(t), np.absolute(t)), (-t, np.negative(t), 0 - t), (np.sum(t), t.sum(), np.add.reduce(t, axis=None)),
+        (abs(t), np.abs(t), np.absolute(t)), (-t, np.negative(t), 0 - t),
+        (np.sum(t), t.sum(), np.add.reduce(t, axis=None)),
     ]  # fmt: skip
     for spellings in pairs:
         assert all(isinstance(s, xe.Tensor) and s.requires_grad for s in spellings)
@@ -268,11 +299,14 @@ def test_numpys_spellings_work_by_keyword_by_position_and_as_methods():
      (lambda t: np.broadcast_to(t, (3,)), ShapeError, "broadcast_to"),
      (lambda t: np.concatenate([t, t[0]]), ShapeError, "concatenate: all the input array"),
      (lambda t: np.concatenate([t, t], out=np.zeros(1)), GraphError, "out= is not supported"),
-     (lambda t: np.concatenate([t, t], dtype=int, casting="unsafe"), DTypeError, "concatenate: dtype=int64 would cut the gradient off"),
+     (lambda t: np.concatenate([t, t], dtype=int, casting="unsafe"), DTypeError,
+         "concatenate: dtype=int64 would cut the gradient off"),
      (lambda t: np.vstack([t, t], dtype=int, casting="unsafe"), DTypeError, "dtype=int64 would cut the gradient off"),
      (lambda t: np.stack([t, t[0]]), ShapeError, "stack: all input arrays must have the same shape"),
-     (lambda t: np.stack([t, t], dtype=int, casting="unsafe"), DTypeError, "stack: dtype=int64 would cut the gradient off"),
-     (lambda t: np.split(t, 2, axis=1), ShapeError, "split: 3 elements can't be cut into 2 equal parts.\n  Write np.array_split"),
+     (lambda t: np.stack([t, t], dtype=int, casting="unsafe"), DTypeError,
+         "stack: dtype=int64 would cut the gradient off"),
+     (lambda t: np.split(t, 2, axis=1), ShapeError,
+         "split: 3 elements can't be cut into 2 equal parts.\n  Write np.array_split"),
      (lambda t: np.array_split(t, 0), ArgumentError, "the number of parts must be positive, got 0"),
      (lambda t: np.array_split(t, 2, axis=3), np.exceptions.AxisError, "axis 3 is out of bounds"),
      (lambda t: np.repeat(t, 2, axis=3), np.exceptions.AxisError, "axis 3 is out of bounds"),
@@ -293,7 +327,9 @@ def test_a_dtype_for_the_result_is_kept_and_the_gradient_keeps_the_inputs(functi
     assert t.grad.dtype == np.float64 and (t.grad == 2).all()
 
 
-@pytest.mark.parametrize("call", [np.unique, np.histogram, lambda t: np.copyto(np.zeros(X.shape), t), lambda t: np.nextafter(t, 0)])
+@pytest.mark.parametrize(
+    "call", [np.unique, np.histogram, lambda t: np.copyto(np.zeros(X.shape), t), lambda t: np.nextafter(t, 0)]
+)
 def test_functions_that_would_lose_a_gradient_silently_raise(call):
     with pytest.raises((GraphError, DTypeError), match=r"detach\(\)"):
         call(xe.tensor(X, requires_grad=True))

@@ -1,4 +1,4 @@
-"""The functions that NumPy lacks: exact values far out against mpmath, whole numbers, plain arrays, masks, conventions."""
+"""The functions that NumPy lacks: values far out against mpmath, whole numbers, plain arrays, masks, conventions."""
 
 from __future__ import annotations
 
@@ -115,7 +115,9 @@ def test_logits_of_a_thousand_do_not_overflow():
     np.testing.assert_array_equal(xe.softmax(x), [[1, 0, 0], [1 / 3] * 3])
     np.testing.assert_array_equal(xe.log_softmax(x)[0], [0, -1000, -2000])
     np.testing.assert_allclose(xe.logsumexp(x, axis=1), [1000, -1000 + np.log(3)], rtol=1e-15)
-    np.testing.assert_allclose(gradients(lambda t: xe.logsumexp(t, axis=1), [x])[0], [[1, 0, 0], [1 / 3] * 3], rtol=1e-13)
+    np.testing.assert_allclose(
+        gradients(lambda t: xe.logsumexp(t, axis=1), [x])[0], [[1, 0, 0], [1 / 3] * 3], rtol=1e-13
+    )
 
 
 def test_logsumexp_of_nothing_and_of_masked_classes_is_minus_infinity_without_a_warning():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class ClosedForm(NamedTuple):
@@ -38,7 +38,8 @@ class ClosedForm(NamedTuple):
 def sigma(z: Array) -> Array:
     """Logistic function (E8), without overflow."""
     e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1, e) / (1 + e)
+    value: Array = np.where(z >= 0, 1, e) / (1 + e)
+    return value
 
 
 def softplus(z: Array) -> Array:
@@ -140,7 +141,7 @@ def logistic_regression(X: Array, y: Array, theta: Array, *, mean: bool = False)
     assert sample.second is not None
     n = len(y) if mean else 1
     return ClosedForm(
-        loss=np.sum(sample.loss) / n,
+        loss=np.asarray(np.sum(sample.loss) / n),
         gradient=X.T @ sample.gradient / n,
         label_gradient=-(X @ theta) / n,
         second=X.T @ (sample.second[:, None] * X) / n,
@@ -188,9 +189,7 @@ def softmax_on_logits(labels: Array, logits: Array, axis: int = -1) -> ClosedFor
     )
 
 
-def sparse_softmax_on_logits(
-    labels: np.ndarray[Any, np.dtype[np.integer[Any]]], logits: Array, axis: int = -1
-) -> ClosedForm:
+def sparse_softmax_on_logits(labels: Array, logits: Array, axis: int = -1) -> ClosedForm:
     r"""C5 for class numbers: ``L = lse(z) - z_t``, with gradient ``p_c - delta_ct``.
 
     Parameters

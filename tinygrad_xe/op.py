@@ -120,7 +120,7 @@ class Op:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute, on Tensors or arrays, and record."""
-        return bound(self.name, self.call, args, kwargs, self.signature)
+        return bound(self.name, self.call, args, kwargs)
 
     # -- reading and checking the declaration ------------------------------------------------------------------
 
@@ -273,7 +273,7 @@ class Op:
 
     def _first_call(self, *args: Any, **kwargs: Any) -> Any:
         self.call = build_call(self)
-        return bound(self.name, self.call, args, kwargs, self.signature)
+        return bound(self.name, self.call, args, kwargs)
 
 
 def build_call(operation: Op) -> Callable[..., Any]:
@@ -288,7 +288,7 @@ def define(name: str, filename: str, source: str, scope: dict[str, Any]) -> Call
     return scope[name]  # type: ignore[no-any-return]
 
 
-def bound(name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any], signature: str = "") -> Any:
+def bound(name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """Call `function`; raise a DTypeError that lists its parameters if the arguments do not fit them."""
     try:
         return function(*args, **kwargs)
@@ -296,8 +296,8 @@ def bound(name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, 
         trace = error.__traceback__
         if isinstance(error, DTypeError) or trace is None or trace.tb_next is not None:
             raise  # from inside the function
-        takes = signature or str(inspect.signature(function)).strip("()")
-        raise DTypeError(f"{name}: {str(error).partition('() ')[2]}.\n  With a tensor it takes ({takes}).") from None
+        takes = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+        raise DTypeError(f"{name}: {str(error).partition('() ')[2]}.\n  With a tensor it takes {takes}.") from None
 
 
 def restore(value: Any, axis: int | tuple[int, ...], shape: tuple[int, ...]) -> Any:

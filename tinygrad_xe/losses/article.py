@@ -1,11 +1,10 @@
 r"""The losses exactly as the article writes them: sigmoid, softmax, log, sums and division, for study.
 
-Each function is plain arithmetic, so it takes arrays, Tensors, and object arrays whose elements have the methods ``exp``
-and ``log``: symbols, or numbers of any precision.
-It is not what to train with: ``exp`` overflows above 88.7 in float32 and 709.8 in float64, a probability
-that has rounded to 0 has the logarithm -inf, and ``0 * inf`` is NaN (R10 of the article's audit). `tinygrad_xe.losses`
-has the same names in forms that are exact there. The numbers E1, E3, ... are those of the article's equations in its
-audit.
+Each function is plain arithmetic, so it takes arrays, Tensors, and object arrays whose elements have the methods
+``exp`` and ``log``: symbols, or numbers of any precision. It is not what to train with: ``exp`` overflows above 88.7 in
+float32 and 709.8 in float64, a probability that has rounded to 0 has the logarithm -inf, and ``0 * inf`` is NaN (R10 of
+the article's audit). `tinygrad_xe.losses` has the same names in forms that are exact there. The numbers E1, E3, ... are
+those of the article's equations in its audit.
 
 Examples
 --------

@@ -14,7 +14,7 @@ from ..op import comparison, compose, constant, differentiable, refuse_out, ufun
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
     if a is None or b is None:
-        raise ArgumentError("where: expected three arguments. For the places where a condition holds write np.nonzero(condition).")
+        raise ArgumentError("where: expected three arguments. For the places that a condition holds at, np.nonzero(condition).")
     return np.where(condition, a, b)
 
 
@@ -28,7 +28,7 @@ divide      = ufunc(np.divide,      "a, b", a=lambda g, b: g / b,          b=lam
 negative    = ufunc(np.negative,    "x",    x=lambda g: -g)
 positive    = ufunc(np.positive,    "x",    x=lambda g: g)
 remainder   = ufunc(np.remainder,   "a, b", a=lambda g: g,                 b=lambda g, a, b: -g * np.floor_divide(a, b))
-fmod        = ufunc(np.fmod,        "a, b", a=lambda g: g,                 b=lambda g, out, a, b: -g * np.rint((a - out) / b))
+fmod        = ufunc(np.fmod,        "a, b", a=lambda g: g,            b=lambda g, out, a, b: -g * np.rint((a - out) / b))
 reciprocal  = ufunc(np.reciprocal,  "x",    x=lambda g, out: -g * out * out)
 square      = ufunc(np.square,      "x",    x=lambda g, x: g * (2 * x))
 sqrt        = ufunc(np.sqrt,        "x",    x=lambda g, out: g / (2 * out))
@@ -78,7 +78,7 @@ rad2deg     = ufunc(np.rad2deg,     "x",    x=lambda g: g * (180 / math.pi))
 radians     = ufunc(np.radians,     "x",    x=lambda g: g * (math.pi / 180))
 degrees     = ufunc(np.degrees,     "x",    x=lambda g: g * (180 / math.pi))
 
-# -- selections: ties share evenly; a NaN, which is the result, receives the cotangent ----------------------------------
+# -- selections: ties share evenly; a NaN, which is the result, receives the cotangent ---------------------------------
 
 maximum     = ufunc(np.maximum,     "a, b",
                     a=lambda g, a, b: np.where(a < b, 0, np.where(a == b, 0.5 * g, g)),
@@ -99,7 +99,8 @@ fmin        = ufunc(np.fmin,        "a, b",
 where       = ufunc(np.where,       "condition, a=None, b=None", kernel=_where, condition=None,
                     a=lambda g, condition: np.where(condition, g, 0),
                     b=lambda g, condition: np.where(condition, 0, g),
-                    taken={"a": lambda condition: np.not_equal(condition, 0), "b": lambda condition: np.equal(condition, 0)})
+                    taken={"a": lambda condition: np.not_equal(condition, 0),
+                           "b": lambda condition: np.equal(condition, 0)})
 # fmt: on
 
 
@@ -164,7 +165,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min:
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """Replace NaN and infinities by numbers; no gradient flows to the places that were replaced."""
     if not copy:
-        raise ArgumentError("nan_to_num: copy=False is not supported on a tensor, since it would overwrite values. Leave it out.")
+        raise ArgumentError("nan_to_num: copy=False would overwrite the values of a tensor. Leave it out.")
     if x.dtype.kind != "f":
         return +x
     info = np.finfo(x.dtype)
@@ -179,13 +180,14 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
 for _function in (np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.logical_and,
                   np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor):
     comparison(_function, "a, b")
-for _function in (np.logical_not, np.invert, np.isnan, np.isinf, np.isfinite, np.signbit, np.isposinf, np.isneginf):
-    comparison(_function, "x")
+for _of_one in (np.logical_not, np.invert, np.isnan, np.isinf, np.isfinite, np.signbit, np.isposinf, np.isneginf):
+    comparison(_of_one, "x")
 
 constant(
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix, np.floor_divide, np.heaviside, np.spacing,
-    np.isclose, np.allclose, np.array_equal, np.array_equiv, np.zeros_like, np.ones_like, np.empty_like, np.shape, np.ndim,
-    np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj, np.array2string, np.array_repr, np.array_str,
-    np.shares_memory, np.may_share_memory, np.digitize, np.searchsorted, np.isin, np.common_type, np.min_scalar_type,
+    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix, np.floor_divide, np.heaviside,
+    np.spacing, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.zeros_like, np.ones_like, np.empty_like,
+    np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj, np.array2string,
+    np.array_repr, np.array_str, np.shares_memory, np.may_share_memory, np.digitize, np.searchsorted, np.isin,
+    np.common_type, np.min_scalar_type,
 )
 # fmt: on

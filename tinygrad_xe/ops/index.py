@@ -26,7 +26,7 @@ getitem = op(operator.getitem, "a, key", kernel=_getitem, permutes=True, selects
 
 def may_repeat(key: Any) -> bool:
     """Whether an index could name an element twice: integer arrays, lists and ranges can."""
-    return any([not named_once(part) for part in (key if isinstance(key, tuple) else (key,))])
+    return not all(named_once(part) for part in (key if isinstance(key, tuple) else (key,)))
 
 
 def named_once(part: Any) -> bool:
@@ -69,7 +69,7 @@ def scatter_add(values: Any, key: Any, shape: tuple[int, ...]) -> Any:
 
 
 def whole(owner: str, indices: Any) -> Any:
-    """Indices as an array of integers; NumPy's functions read booleans as 0 and 1, where ``a[...]`` would take a mask."""
+    """Indices as an array of integers: NumPy's functions read booleans as 0 and 1, where ``a[...]`` takes a mask."""
     indices = np.asarray(indices, None if np.size(indices) else np.intp)
     if indices.dtype.kind not in "iub":
         raise DTypeError(f"{owner}: indices must be integers, got {indices.dtype}.")
@@ -101,7 +101,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"take_along_axis: indices must be integers, got {indices.dtype}.")
     if indices.ndim != arr.ndim:
-        raise ShapeError(f"take_along_axis: indices have {indices.ndim} axes, the array has {arr.ndim}; they must agree.")
+        raise ShapeError(f"take_along_axis: indices have {indices.ndim} axes, the array has {arr.ndim}: they must agree.")
     grid = [np.arange(n).reshape([-1 if i == j else 1 for j in range(arr.ndim)]) for i, n in enumerate(arr.shape)]
     return arr[tuple(indices if i == axis else places for i, places in enumerate(grid))]
 

@@ -85,7 +85,8 @@ def norm_slope(x: Any, out: Any, ord: float) -> Any:
     return np.sign(x) * np.where(out == 0, 0, np.abs(x) / out) ** (ord - 1)
 
 
-@differentiable("x, ord=2, axis=None, keepdims=False", reduces="x", x=lambda g, out, x, *, ord: g * norm_slope(x, out, ord))
+@differentiable("x, ord=2, axis=None, keepdims=False", reduces="x",
+                x=lambda g, out, x, *, ord: g * norm_slope(x, out, ord))  # fmt: skip
 def vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
     """sum(abs(x)**ord)**(1/ord) over `axis`, for an `ord` that is not 0, 1 or infinite."""
     if ord == 2 and axis is None:
@@ -98,7 +99,7 @@ def vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
 def matrix_norm(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
     """Largest or smallest sum of absolute values of a column (ord 1, -1) or of a row (inf, -inf)."""
     if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError(f"norm: ord={ord!r} of a matrix is not supported; ord can be None, 'fro', 1, -1, inf or -inf.")
+        raise ArgumentError(f"norm: ord={ord!r} of a matrix is not supported: it can be None, 'fro', 1, -1, inf or -inf.")
     along, across = axes if abs(ord) == 1 else axes[::-1]
     sums = np.sum(np.abs(x), axis=along, keepdims=True)
     found = (np.max if ord > 0 else np.min)(sums, axis=across, keepdims=True)
@@ -110,13 +111,13 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """Norm of vectors, or the Frobenius, 1- and infinity-norm of matrices."""
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if len(axes) not in (1, 2) and not (ord is None and axis is None):
-        raise ArgumentError(f"norm: vectors have one axis, matrices two, got axis={axis!r} and shape {x.shape}. Write axis=.")
+        raise ArgumentError(f"norm: axis={axis!r} of shape {x.shape}: vectors have one axis, matrices two. Write axis=.")
     if ord is None or (len(axes) == 2 and ord == "fro"):
         return vector_norm(x, 2, axis, keepdims)
     if len(axes) == 2:
         return matrix_norm(x, ord, axes, keepdims)
     if isinstance(ord, str):
-        raise ArgumentError(f"norm: ord={ord!r} belongs to matrices, got a vector; ord can be a number, inf or -inf.")
+        raise ArgumentError(f"norm: ord={ord!r} belongs to matrices, got a vector. Write a number, inf or -inf.")
     if abs(ord) == math.inf:
         return (np.max if ord > 0 else np.min)(np.abs(x), axis=axes, keepdims=keepdims)
     if ord == 0:

@@ -178,7 +178,7 @@ def spread_weights(weights: Any, shape: tuple[int, ...], axis: Axis) -> Any:
         raise ArgumentError(f"average: weights have shape {weights.shape}, the array has shape {shape}. Write axis=.")
     _, along = axes_of(axis, len(shape))
     if weights.shape != tuple([shape[i] for i in along]):
-        raise ArgumentError(f"average: weights have shape {weights.shape}, axis {axis} of the array {shape} has other lengths.")
+        raise ArgumentError(f"average: weights have shape {weights.shape}, which is not that of axis {axis} of {shape}.")
     weights = np.transpose(weights, sorted(range(len(along)), key=along.__getitem__))
     return np.broadcast_to(np.reshape(weights, [n if i in along else 1 for i, n in enumerate(shape)]), shape)
 
@@ -198,6 +198,6 @@ compose(np.amax, np.max)
 compose(np.amin, np.min)
 
 constant(
-    np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.all,
-    np.any, np.nanargmax, np.nanargmin, np.lexsort,
+    np.argmax, np.argmin, np.argsort, np.argpartition, np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero,
+    np.all, np.any, np.nanargmax, np.nanargmin, np.lexsort,
 )  # fmt: skip

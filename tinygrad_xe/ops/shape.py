@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -97,8 +98,9 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 @functools.partial(compose, np.full_like)
 def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *, device: None = None
-) -> Any:
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
+    *, device: None = None,
+) -> Any:  # fmt: skip
     """`fill_value` everywhere in an array of the shape and dtype of `a`; the gradient flows to `fill_value`."""
     shape, dtype = a.shape if shape is None else shape, a.dtype if dtype is None else np.dtype(dtype)
     if not hasattr(fill_value, "requires_grad"):
@@ -115,11 +117,12 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
 
 def at_least(ndim: int, a: Any) -> Any:
     """`a` with axes of length 1 added as np.atleast_1d, 2d and 3d do."""
-    missing = ndim - np.ndim(a)
-    if missing <= 0:
-        return a
     shape = np.shape(a)
-    return np.reshape(a, {0: (1,) * ndim, 1: {2: (1, *shape), 3: (1, *shape, 1)}.get(ndim, shape)}.get(np.ndim(a), (*shape, 1)))
+    if len(shape) >= ndim:
+        return a
+    if len(shape) == 1:
+        return np.reshape(a, (1, *shape) if ndim == 2 else (1, *shape, 1))
+    return np.reshape(a, (*shape, 1) if shape else (1,) * ndim)
 
 
 def _at_least(ndim: int) -> Any:
@@ -174,9 +177,9 @@ def sections(length: int, indices: Any) -> list[tuple[int, int]]:
             raise ArgumentError(f"split: the number of parts must be positive, got {parts}.")
         each, extra = divmod(length, parts)
         ends = [(i + 1) * each + min(i + 1, extra) for i in range(parts)]
-        return list(zip([0, *ends[:-1]], ends, strict=True))
+        return list(itertools.pairwise([0, *ends]))
     edges = [0, *(int(i) for i in indices), length]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 @functools.partial(compose, np.array_split)
@@ -203,7 +206,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """Split along the first axis of a matrix."""
     if ary.ndim < 2:
-        raise ShapeError(f"vsplit: the array must have 2 axes or more, got shape {ary.shape}. Write np.split(t, {indices_or_sections}).")
+        raise ShapeError(f"vsplit: the array must have 2 axes or more, got shape {ary.shape}. Write np.split.")
     return split(ary, indices_or_sections, 0)  # type: ignore[no-any-return]
 
 
