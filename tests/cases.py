@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,3 +116,8 @@ def elements(function: Callable[..., Any], *domains: Domain, torch: Any = None, 
         found = operator.attrgetter(torch)
         torch = lambda t, *arrays, **options: found(t)(*arrays, **options)
     return Case(function, domains, torch=torch, **more)
+
+
+def variants(cases: Iterable[Case]) -> Iterator[Variant]:
+    """Every case with each of its options."""
+    return (Variant(case, options) for case in cases for options in case.options)

@@ -276,6 +276,7 @@ def test_nan_to_num_sends_no_gradient_to_what_it_replaced():
     assert gradients(np.nan_to_num, [x])[0].tolist() == [1, 0, 0, 0, 1]
     assert np.nan_to_num(xe.tensor(x.astype(np.float32))).dtype == np.float32
     assert np.nan_to_num(xe.tensor([1, 2])).tolist() == [1, 2]
+    assert np.nan_to_num(xe.tensor([True])).tolist() == [True]
     with pytest.raises(ArgumentError, match="copy=False"):
         np.nan_to_num(xe.tensor(x), copy=False)
 

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 import tinygrad_xe as xe
 from tinygrad_xe import ArgumentError, DTypeError, ShapeError
+from tinygrad_xe.errors import BoundsError
 
 EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
@@ -26,8 +27,9 @@ KEYS: list[Any] = [
     np.zeros((2, 3), bool), range(2), range(-2, 2), S[0, 1], S[0, 1, 2], S[0, ...], S[..., 0], S[..., None],
     S[None, 0, None, ..., None], S[:, [0, 2, 2]], S[[0, 1], [2, -1]], S[[0, 1], :, [3, 0]], S[[0, 1], None, [2, 2]],
     S[0, :, [1, 1]], S[[[0], [1]], [0, 2, 0]], S[[[0], [1]], 1:, [[1, 1, 3]]], S[0, MASK], S[:, MASK],
-    S[np.array([True, False]), 0, [0, 0]], S[X[:, 0, 0] > -2, [0, 0]], S[..., [1, 1], 2], S[np.array(0), :, np.array(1)],
-    S[:1, 0, np.array([], int)], S[True, 0], S[True, [0, 1, 1]], S[range(2), range(2)], S[[0, 0], range(2), [3, 3]],
+    S[np.array([True, False]), 0, [0, 0]], S[X[:, 0, 0] > -2, [0, 0]], S[..., [1, 1], 2],
+    S[np.array(0), :, np.array(1)], S[:1, 0, np.array([], int)], S[True, 0], S[True, [0, 1, 1]],
+    S[range(2), range(2)], S[[0, 0], range(2), [3, 3]],
 ]  # fmt: skip
 
 
@@ -186,7 +188,7 @@ def test_iterating_and_unpacking_differentiate():
     ids=str,
 )  # fmt: skip
 def test_an_index_that_numpy_refuses_is_refused_with_the_operation_named(key, error, words):
-    with pytest.raises(error, match=f"(?s)getitem.*{words}"):
+    with pytest.raises(error, match=f"(?s)t.i.: .*{words}"):
         xe.tensor(X, requires_grad=True)[key]
 
 
@@ -270,13 +272,13 @@ def test_booleans_are_numbers_to_take_as_they_are_to_numpy():
 
 @pytest.mark.parametrize(
     "call, error, words",
-    [(lambda t: np.take(t, 0, axis=5), np.exceptions.AxisError, "take: axis 5"),
+    [(lambda t: np.take(t, 0, axis=5), BoundsError, "take: axis 5"),
      (lambda t: np.take(t, 99), IndexError, "out of bounds"),
      (lambda t: np.take(t, 1.5), DTypeError, "take: indices must be integers, got float64"),
      (lambda t: np.take(t, 0, mode="round"), ArgumentError,
          "take: mode must be 'raise', 'wrap' or 'clip', got 'round'"),
      (lambda t: np.take_along_axis(t, np.array([0]), 0), ShapeError, "indices have 1 axes, the array has 3"),
-     (lambda t: np.take_along_axis(t, np.zeros((1, 1, 1), int), 4), np.exceptions.AxisError, "axis 4")],
+     (lambda t: np.take_along_axis(t, np.zeros((1, 1, 1), int), 4), BoundsError, "axis 4")],
 )  # fmt: skip
 def test_wrong_arguments_of_take_and_its_kin_are_named(call, error, words):
     with pytest.raises(error, match=words):

@@ -16,6 +16,7 @@ from ops_cases import CASES
 
 import tinygrad_xe as xe
 from tinygrad_xe import ArgumentError, DTypeError, GraphError, ShapeError
+from tinygrad_xe.errors import BoundsError
 from tinygrad_xe.op import COMPOSED, REGISTRY
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -190,7 +191,7 @@ def test_a_tensor_is_a_sequence_of_its_rows():
 def test_splits_of_low_rank_are_refused_or_done_as_numpy_does():
     check_moves(lambda a: np.hsplit(a, 2)[1], (4,))
     with pytest.raises(
-        ShapeError, match=r"vsplit: the array must have 2 axes or more, got shape \(4,\). Write np.split\(t, 2\)"
+        ShapeError, match=r"vsplit: the array must have 2 axes or more, got shape \(4,\). Write np.split"
     ):
         np.vsplit(xe.tensor(np.zeros(4)), 2)
     with pytest.raises(ValueError, match="axis 2 is out of bounds"):
@@ -216,6 +217,7 @@ def test_full_like_carries_the_gradient_of_its_value():
 def test_a_copy_does_not_share_memory():
     t = xe.tensor(X)
     assert not np.shares_memory(np.copy(t).data, t.data)
+    assert np.copy(t > 0).tolist() == (X > 0).tolist() and np.copy(xe.tensor([1, 2])).tolist() == [1, 2]
 
 
 # -- NumPy's spelling --------------------------------------------------------------------------------------------------
@@ -308,8 +310,8 @@ def test_numpys_spellings_work_by_keyword_by_position_and_as_methods():
      (lambda t: np.split(t, 2, axis=1), ShapeError,
          "split: 3 elements can't be cut into 2 equal parts.\n  Write np.array_split"),
      (lambda t: np.array_split(t, 0), ArgumentError, "the number of parts must be positive, got 0"),
-     (lambda t: np.array_split(t, 2, axis=3), np.exceptions.AxisError, "axis 3 is out of bounds"),
-     (lambda t: np.repeat(t, 2, axis=3), np.exceptions.AxisError, "axis 3 is out of bounds"),
+     (lambda t: np.array_split(t, 2, axis=3), BoundsError, "axis 3 is out of bounds"),
+     (lambda t: np.repeat(t, 2, axis=3), BoundsError, "axis 3 is out of bounds"),
      (lambda t: np.rot90(t, axes=(1, -2)), ArgumentError, "axes must name two different axes"),
      (lambda t: np.tile(t, reps=2, axis=1), TypeError, "axis")],
 )  # fmt: skip

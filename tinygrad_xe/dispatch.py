@@ -71,7 +71,9 @@ def plain(owner: str, name: str, value: Any) -> Any:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ShapeError(f"{owner}: {name} is a {kind} that is not an array: {error}") from None
+        raise ShapeError(f"{owner}: {name} is a {kind} that does not make an array: {error}") from None
+    if hasattr(value, "columns") and array.dtype.kind not in KINDS:
+        raise DTypeError(f"{owner}: {name} is a {kind} whose columns differ in kind; select the numeric ones.")
     check_kind(owner, name, array)
     return array
 
@@ -81,8 +83,7 @@ def check_kind(owner: str, name: str, array: np.ndarray[Any, Any]) -> None:
     if array.dtype.kind == "c":
         raise DTypeError(f"{owner}: {name} is {array.dtype}. Complex numbers are not supported: use .real and .imag.")
     if array.dtype.kind not in KINDS:
-        advice = " Columns of different kinds make such an array: select numeric ones." if array.dtype == object else ""
-        raise DTypeError(f"{owner}: {name} has dtype {array.dtype}; expected floats, integers or booleans.{advice}")
+        raise DTypeError(f"{owner}: {name} has dtype {array.dtype}; expected floats, integers or booleans.")
 
 
 def unpack(owner: str, sequence: Iterable[Any]) -> tuple[list[Any], tuple[Any, ...]]:
@@ -386,11 +387,13 @@ def array_function(self: Any, function: Callable[..., Any], types: Any, args: An
 
 def route(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
     """Run NumPy's `function` on arguments of which one at least is a Tensor."""
+    if "out" in kwargs:
+        refuse_out(full_name(function), kwargs["out"])
+        kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     known = REGISTRY.get(function) or COMPARISONS.get(function)
     if known is not None:
         return known(*args, **kwargs)
     name = full_name(function)
-    refuse_out(name, kwargs.get("out"))
     written = COMPOSED.get(function)
     if written is not None:
         return bound(name, written, args, kwargs)
@@ -453,7 +456,9 @@ def explained(operation: Op, error: Exception, inputs: tuple[Any, ...]) -> Excep
         expected = " The last axis of a must be as long as the last but one of b, or as its only one."
     elif kind is ShapeError and operation.broadcasts and len(operation.inputs) > 1:
         expected = " Counted from the last axis, lengths must agree or be 1: write x[:, None] to add an axis."
-    return kind(f"{operation.name}: {error}" + (f"\n  Shapes: {shapes}.{expected}" if shapes else ""))
+    name = "t[i]" if operation.name == "getitem" else operation.name
+    said = str(error).removeprefix(f"{name}: ").rstrip()
+    return kind(f"{name}: {said}" + (f"\n  Shapes: {shapes}.{expected}" if shapes else ""))
 
 
 declarations.build_call = build_call

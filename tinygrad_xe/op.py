@@ -147,10 +147,12 @@ class Op:
                 raise self._wrong(f"a parameter can't be named {name!r}: that word has a meaning in declarations.")
 
     def _check_attributes(self) -> None:
-        if set(self.outputs[1:]) != set(self.residuals) or self.outputs[0] != "out":
+        fresh = not {*self.outputs[1:]} & {*self.inputs, *self.options, *RESERVED}
+        if set(self.outputs[1:]) != set(self.residuals) or self.outputs[0] != "out" or not fresh:
             raise self._wrong(
                 f"outputs are {self.outputs}, residuals {tuple(self.residuals)}. The first output is 'out', "
-                "and each further one needs an entry in residuals: the op that it is the output of, or None."
+                "and each further one has a name of its own and an entry in residuals: the op that it is the output of,\n"
+                "  or None."
             )
         for op, *arguments in filter(None, self.residuals.values()):
             named = {*arguments} <= {*self.inputs} and {*op.options} <= {*self.options}
@@ -276,9 +278,13 @@ class Op:
         return bound(self.name, self.call, args, kwargs)
 
 
-def build_call(operation: Op) -> Callable[..., Any]:
-    """Make the function that runs an op on Tensors; the dispatcher, which knows Tensors, puts its own in this place."""
+def no_dispatcher(operation: Op) -> Callable[..., Any]:
+    """Stand in for `build_call` while there is no dispatcher."""
     raise DeclarationError(f"{operation.name}: import tinygrad_xe before calling an operation.")
+
+
+#: Makes the function that runs an op on Tensors; the dispatcher, which knows Tensors, puts its own in this place.
+build_call: Callable[[Op], Callable[..., Any]] = no_dispatcher
 
 
 def define(name: str, filename: str, source: str, scope: dict[str, Any]) -> Callable[..., Any]:

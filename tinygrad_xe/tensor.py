@@ -433,7 +433,8 @@ class Tensor:
             )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        self._refuse_conversion("an array", "NumPy's functions of the tensor itself, np.stack([t, u]) of several")
+        instead = "np.exp(t), np.stack([t, u]), and df.to_numpy() @ t or s.toarray() @ t with pandas and SciPy objects"
+        self._refuse_conversion("an array", instead)
         if not copy and (dtype is None or dtype == self.dtype):
             return self.data  # read-only, since writing into it would change the tensor behind its back
         return np.array(self._data, dtype, copy=copy)
@@ -495,6 +496,8 @@ class Tensor:
         return format(self.item(), spec) if spec else repr(self)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_mask":  # np.ma looks here, after it has taken the values
+            raise DTypeError("np.ma: masked arrays do not work with tensors. Write np.where(mask, ..., ...).")
         if not name.startswith("_") and callable(getattr(np, name, None)):
             raise AttributeError(f"a tensor has no method {name!r}. Write np.{name}(t): NumPy's functions do.")
         raise AttributeError(f"a tensor has no attribute {name!r}.")

@@ -11,10 +11,44 @@ import numpy as np
 from ..errors import ArgumentError
 from ..op import comparison, compose, constant, differentiable, refuse_out, ufunc
 
+NUMBERS = frozenset({int, float, bool})
+
+
+def typed(x: Any, like: Any) -> Any:
+    """`x` in the dtype that it has beside `like`: np.log alone makes a strong float64 of 2.0, and float16 of int8."""
+    return x if type(x) not in NUMBERS and x.dtype.kind == "f" else np.where(True, x, like)
+
+
+def over_square(x: Any, a: Any, b: Any) -> Any:
+    """x / (a*a + b*b), where the squares of whole numbers would wrap around and others overflow."""
+    r = np.hypot(a, b)
+    return x / r / r
+
+
+def base_of(a: Any, b: Any) -> Any:
+    """The base that the derivatives of a**b are taken at: 1 where a and b are both 0."""
+    if (type(a) in NUMBERS and a != 0) or (type(b) in NUMBERS and b != 0):
+        return a
+    return np.where(np.logical_and(a == 0, b == 0), 1, typed(a, b))
+
+
+def less_one(b: Any) -> Any:
+    """b - 1, where whole numbers do not wrap around: beside int16 unsigned ones are signed, and int8 is wide enough."""
+    return b - 1 if type(b) in NUMBERS else b - np.int16(1)
+
+
+@differentiable("a, b", broadcasts=True, elementwise=True,
+                a=lambda g, b: g * np.log(typed(b, g)),
+                b=lambda g, a, b: g * np.where(np.logical_and(a == 0, b == 0), 0, a / b))  # fmt: skip
+def xlogy(a: Any, b: Any) -> Any:
+    """a * log(b), and 0 where a is 0, unless b is NaN."""
+    flat = (a == 0) & (b == b)
+    return np.where(flat, 0, a * np.log(np.where(flat, 1, typed(b, a))))
+
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
     if a is None or b is None:
-        raise ArgumentError("where: expected three arguments. For the places that a condition holds at, np.nonzero(condition).")
+        raise ArgumentError("where: expected three arguments. Write np.nonzero(condition) for places.")
     return np.where(condition, a, b)
 
 
@@ -28,7 +62,7 @@ divide      = ufunc(np.divide,      "a, b", a=lambda g, b: g / b,          b=lam
 negative    = ufunc(np.negative,    "x",    x=lambda g: -g)
 positive    = ufunc(np.positive,    "x",    x=lambda g: g)
 remainder   = ufunc(np.remainder,   "a, b", a=lambda g: g,                 b=lambda g, a, b: -g * np.floor_divide(a, b))
-fmod        = ufunc(np.fmod,        "a, b", a=lambda g: g,            b=lambda g, out, a, b: -g * np.rint((a - out) / b))
+fmod        = ufunc(np.fmod,        "a, b", a=lambda g: g,       b=lambda g, out, a, b: -g * np.rint((a - out) / b))
 reciprocal  = ufunc(np.reciprocal,  "x",    x=lambda g, out: -g * out * out)
 square      = ufunc(np.square,      "x",    x=lambda g, x: g * (2 * x))
 sqrt        = ufunc(np.sqrt,        "x",    x=lambda g, out: g / (2 * out))
@@ -115,41 +149,6 @@ def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: None = None) ->
     return x.astype(dtype)
 
 
-NUMBERS = frozenset({int, float, bool})
-
-
-def typed(x: Any, like: Any) -> Any:
-    """`x` in the dtype that it has beside `like`: np.log alone makes a strong float64 of 2.0, and float16 of int8."""
-    return x if type(x) not in NUMBERS and x.dtype.kind == "f" else np.where(True, x, like)
-
-
-def over_square(x: Any, a: Any, b: Any) -> Any:
-    """x / (a*a + b*b), where the squares of whole numbers would wrap around and others overflow."""
-    r = np.hypot(a, b)
-    return x / r / r
-
-
-def base_of(a: Any, b: Any) -> Any:
-    """The base that the derivatives of a**b are taken at: 1 where a and b are both 0."""
-    if (type(a) in NUMBERS and a != 0) or (type(b) in NUMBERS and b != 0):
-        return a
-    return np.where(np.logical_and(a == 0, b == 0), 1, typed(a, b))
-
-
-def less_one(b: Any) -> Any:
-    """b - 1, where whole numbers do not wrap around: beside int16 unsigned ones are signed, and int8 is wide enough."""
-    return b - 1 if type(b) in NUMBERS else b - np.int16(1)
-
-
-@differentiable("a, b", broadcasts=True, elementwise=True,
-                a=lambda g, b: g * np.log(typed(b, g)),
-                b=lambda g, a, b: g * np.where(np.logical_and(a == 0, b == 0), 0, a / b))  # fmt: skip
-def xlogy(a: Any, b: Any) -> Any:
-    """a * log(b), and 0 where a is 0, unless b is NaN."""
-    flat = (a == 0) & (b == b)
-    return np.where(flat, 0, a * np.log(np.where(flat, 1, typed(b, a))))
-
-
 @functools.partial(compose, np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min: Any = None, max: Any = None) -> Any:
     """Limit values to a range. At a bound the gradient is shared with it, as maximum and minimum share ties."""
@@ -167,7 +166,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if not copy:
         raise ArgumentError("nan_to_num: copy=False would overwrite the values of a tensor. Leave it out.")
     if x.dtype.kind != "f":
-        return +x
+        return np.copy(x)
     info = np.finfo(x.dtype)
     x = np.where(np.isnan(x), nan, x)
     x = np.where(np.isposinf(x), float(info.max) if posinf is None else posinf, x)

@@ -7,10 +7,10 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..op import compose, differentiable, op, refuse_out
+from .reduce import axis_index
 
 
 def _getitem(a: Any, *, key: Any) -> Any:
@@ -18,11 +18,6 @@ def _getitem(a: Any, *, key: Any) -> Any:
 
 
 ONCE = (slice, int, np.integer, bool, np.bool, type(None), type(Ellipsis))
-
-#: ``a[key]``; its transpose adds into zeros, since a key may name an element more than once.
-getitem = op(operator.getitem, "a, key", kernel=_getitem, permutes=True, selects=True,
-             a=lambda g, a_shape, *, key: scatter_add(g, key, a_shape))  # fmt: skip
-
 
 def may_repeat(key: Any) -> bool:
     """Whether an index could name an element twice: integer arrays, lists and ranges can."""
@@ -68,6 +63,11 @@ def scatter_add(values: Any, key: Any, shape: tuple[int, ...]) -> Any:
     return out
 
 
+#: ``a[key]``; its transpose adds into zeros, since a key may name an element more than once.
+getitem = op(operator.getitem, "a, key", kernel=_getitem, permutes=True, selects=True,
+             a=lambda g, a_shape, *, key: scatter_add(g, key, a_shape))  # fmt: skip
+
+
 def whole(owner: str, indices: Any) -> Any:
     """Indices as an array of integers: NumPy's functions read booleans as 0 and 1, where ``a[...]`` takes a mask."""
     indices = np.asarray(indices, None if np.size(indices) else np.intp)
@@ -82,7 +82,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
     refuse_out("take", out)
     if axis is None:
         a, axis = np.reshape(a, -1), 0
-    axis, indices = normalize_axis_index(axis, a.ndim, "take"), whole("take", indices)
+    axis, indices = axis_index("take", axis, a.ndim), whole("take", indices)
     if mode == "wrap":
         indices = indices % a.shape[axis]
     elif mode == "clip":
@@ -97,11 +97,11 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """One element of each line along `axis`, or more, by their numbers in the line."""
     if axis is None:
         arr, axis = np.reshape(arr, -1), 0
-    axis, indices = normalize_axis_index(axis, arr.ndim, "take_along_axis"), np.asarray(indices)
+    axis, indices = axis_index("take_along_axis", axis, arr.ndim), np.asarray(indices)
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"take_along_axis: indices must be integers, got {indices.dtype}.")
     if indices.ndim != arr.ndim:
-        raise ShapeError(f"take_along_axis: indices have {indices.ndim} axes, the array has {arr.ndim}: they must agree.")
+        raise ShapeError(f"take_along_axis: indices have {indices.ndim} axes, the array has {arr.ndim}.")
     grid = [np.arange(n).reshape([-1 if i == j else 1 for j in range(arr.ndim)]) for i, n in enumerate(arr.shape)]
     return arr[tuple(indices if i == axis else places for i, places in enumerate(grid))]
 

@@ -92,14 +92,14 @@ def vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
     if ord == 2 and axis is None:
         return np.linalg.norm(x.ravel()).reshape((1,) * x.ndim if keepdims else ())
     if ord == 2 and isinstance(axis, tuple):
-        return np.sqrt(np.add.reduce(x * x, axis, keepdims=keepdims))
+        return np.sqrt(np.sum(x * x, axis, keepdims=keepdims))
     return np.linalg.norm(x, ord, axis, keepdims)
 
 
 def matrix_norm(x: Any, ord: Any, axes: tuple[int, int], keepdims: bool) -> Any:
     """Largest or smallest sum of absolute values of a column (ord 1, -1) or of a row (inf, -inf)."""
     if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError(f"norm: ord={ord!r} of a matrix is not supported: it can be None, 'fro', 1, -1, inf or -inf.")
+        raise ArgumentError(f"norm: ord={ord!r} of a matrix is not supported. Write None, 'fro', 1, -1, inf or -inf.")
     along, across = axes if abs(ord) == 1 else axes[::-1]
     sums = np.sum(np.abs(x), axis=along, keepdims=True)
     found = (np.max if ord > 0 else np.min)(sums, axis=across, keepdims=True)
@@ -111,7 +111,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """Norm of vectors, or the Frobenius, 1- and infinity-norm of matrices."""
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if len(axes) not in (1, 2) and not (ord is None and axis is None):
-        raise ArgumentError(f"norm: axis={axis!r} of shape {x.shape}: vectors have one axis, matrices two. Write axis=.")
+        raise ArgumentError(f"norm: axis={axis!r} of shape {x.shape}: vectors have one axis, matrices two.")
     if ord is None or (len(axes) == 2 and ord == "fro"):
         return vector_norm(x, 2, axis, keepdims)
     if len(axes) == 2:

@@ -7,11 +7,20 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, BoundsError, DTypeError
 from ..op import compose, constant, op, refuse_out
 
 Axis = int | tuple[int, ...] | None
+
+
+def axis_index(name: str, axis: int, ndim: int) -> int:
+    """`axis` counted from the front; an error that names the function where there is no such axis."""
+    try:
+        return normalize_axis_index(axis, ndim)
+    except np.exceptions.AxisError as error:
+        raise BoundsError(f"{name}: {error}") from None
 
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:
@@ -29,12 +38,15 @@ def refuse_whole(name: str, dtype: Any, *arrays: Any) -> None:
 
 
 # np.sum, np.mean, np.max and np.min spend 1 to 3 us before they reach these loops.
+add_up: Any = np.add.reduce
+largest: Any = np.maximum.reduce
+smallest: Any = np.minimum.reduce
 
 
 def _sum(a: Any, *, axis: Axis, dtype: Any, keepdims: bool) -> Any:
     if dtype is not None:
         refuse_whole("sum", dtype, a)
-    return np.add.reduce(a, axis, dtype, None, keepdims)
+    return add_up(a, axis, dtype, None, keepdims)
 
 
 def _mean(a: Any, *, axis: Axis, dtype: Any, keepdims: bool) -> Any:
@@ -42,15 +54,15 @@ def _mean(a: Any, *, axis: Axis, dtype: Any, keepdims: bool) -> Any:
         refuse_whole("mean", dtype, a)
     if a.size == 0 or a.dtype.char == "e":
         return np.mean(a, axis, dtype, keepdims=keepdims)  # NumPy's warning; NumPy's wider sum of float16
-    return np.add.reduce(a, axis, dtype, None, keepdims) / count(a.shape, axis)
+    return add_up(a, axis, dtype, None, keepdims) / count(a.shape, axis)
 
 
 def _max(a: Any, *, axis: Axis, keepdims: bool) -> Any:
-    return np.maximum.reduce(a, axis, None, None, keepdims)
+    return largest(a, axis, None, None, keepdims)
 
 
 def _min(a: Any, *, axis: Axis, keepdims: bool) -> Any:
-    return np.minimum.reduce(a, axis, None, None, keepdims)
+    return smallest(a, axis, None, None, keepdims)
 
 
 def floating(function: Any) -> Any:
@@ -177,8 +189,9 @@ def spread_weights(weights: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     if axis is None:
         raise ArgumentError(f"average: weights have shape {weights.shape}, the array has shape {shape}. Write axis=.")
     _, along = axes_of(axis, len(shape))
-    if weights.shape != tuple([shape[i] for i in along]):
-        raise ArgumentError(f"average: weights have shape {weights.shape}, which is not that of axis {axis} of {shape}.")
+    wanted = tuple([shape[i] for i in along])
+    if weights.shape != wanted:
+        raise ArgumentError(f"average: weights have shape {weights.shape}, axis {axis} of {shape} has shape {wanted}.")
     weights = np.transpose(weights, sorted(range(len(along)), key=along.__getitem__))
     return np.broadcast_to(np.reshape(weights, [n if i in along else 1 for i, n in enumerate(shape)]), shape)
 

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..errors import ArgumentError, ShapeError
 from ..op import compose, op
-from .reduce import refuse_whole
+from .reduce import axis_index, refuse_whole
 
 
 def _reshape(a: Any, *, shape: Any, order: str, copy: bool | None) -> Any:
@@ -85,7 +84,7 @@ stack = op(np.stack, "arrays, axis=0, out=None, *, dtype=None, casting='same_kin
 
 
 @functools.partial(compose, np.ravel)
-def ravel(a: Any, order: str = "C") -> Any:
+def ravel(a: Any, order: Any = "C") -> Any:
     """Flatten to one axis."""
     return np.reshape(a, -1, order=order)
 
@@ -93,7 +92,7 @@ def ravel(a: Any, order: str = "C") -> Any:
 @functools.partial(compose, np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """The same values in other memory, on the same graph."""
-    return +a
+    return np.logical_or(a, False) if a.dtype.kind == "b" else +a
 
 
 @functools.partial(compose, np.full_like)
@@ -185,7 +184,7 @@ def sections(length: int, indices: Any) -> list[tuple[int, int]]:
 @functools.partial(compose, np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Split into parts of as equal a size as can be, or at given places."""
-    axis = normalize_axis_index(axis, ary.ndim, "split")
+    axis = axis_index("split", axis, ary.ndim)
     before = (slice(None),) * axis
     return [ary[(*before, slice(start, end))] for start, end in sections(ary.shape[axis], indices_or_sections)]
 
@@ -253,7 +252,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element, along `axis` or of the flattened array."""
     if axis is None:
         a, axis = np.reshape(a, -1), 0
-    axis = normalize_axis_index(axis, a.ndim, "repeat")
+    axis = axis_index("repeat", axis, a.ndim)
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
 
 

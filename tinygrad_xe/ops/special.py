@@ -22,11 +22,11 @@ def floats(x: Any) -> Any:
 # -- sigmoid and its logarithms ----------------------------------------------------------------------------------------
 
 
-@differentiable("x", broadcasts=True, elementwise=True, x=lambda g, out, x: g * out * sigmoid(-x))
+@differentiable("x", broadcasts=True, elementwise=True, x=lambda g, out, x: g * out * sigmoid(-x))  # type: ignore[has-type]
 def sigmoid(x: Any) -> Any:
     """Logistic function, 1 / (1 + exp(-x)), elementwise; exact in both tails, without overflow.
 
-    The gradient is ``g * sigmoid(x) * sigmoid(-x)``. Written as ``s * (1 - s)`` it would be 0 from x = 17 on in float32.
+    The gradient is ``g * sigmoid(x) * sigmoid(-x)``. As ``s * (1 - s)`` it would be 0 from x = 17 on in float32.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def logsumexp(x: Any, axis: int | tuple[int, ...] | None = None, keepdims: bool 
 
 @functools.lru_cache(maxsize=32)
 def small_zeros(shape: tuple[int, ...], dtype: Any) -> Any:
-    """Zeros of a small array's shape: np.maximum(x, zeros) takes 0.9 us at (64, 64) in float32, np.maximum(x, 0) 3.0."""
+    """Zeros of a small array's shape: at (64, 64), float32, np.maximum(x, zeros) takes 0.9 us, np.maximum(x, 0) 3.0."""
     made = np.zeros(shape, dtype)
     made.flags.writeable = False
     return made
@@ -162,7 +162,8 @@ def small_zeros(shape: tuple[int, ...], dtype: Any) -> Any:
 # -- activations -------------------------------------------------------------------------------------------------------
 
 
-@differentiable("x", broadcasts=True, elementwise=True, x=lambda g, out: g * (out > 0), taken={"x": lambda out, x: x >= 0})
+@differentiable("x", broadcasts=True, elementwise=True,
+                x=lambda g, out: g * (out > 0), taken={"x": lambda out, x: x >= 0})  # fmt: skip
 def relu(x: Any) -> Any:
     """max(x, 0), elementwise. Gradient: 1 for x > 0, else 0, also at 0.
 
@@ -270,7 +271,8 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
-@differentiable("x", broadcasts=True, elementwise=True, x=lambda g, x: g * (np.exp(-(x * x)) * (2 / math.sqrt(math.pi))))
+@differentiable("x", broadcasts=True, elementwise=True,
+                x=lambda g, x: g * (np.exp(-(x * x)) * (2 / math.sqrt(math.pi))))  # fmt: skip
 def erf(x: Any) -> Any:
     """Error function, elementwise, from the C library's double-precision one.
 
@@ -284,7 +286,8 @@ def erf(x: Any) -> Any:
     return np.asarray(_erf(x), x.dtype)
 
 
-@differentiable("x", broadcasts=True, elementwise=True, x=lambda g, x: g * (np.exp(-(x * x)) * (-2 / math.sqrt(math.pi))))
+@differentiable("x", broadcasts=True, elementwise=True,
+                x=lambda g, x: g * (np.exp(-(x * x)) * (-2 / math.sqrt(math.pi))))  # fmt: skip
 def erfc(x: Any) -> Any:
     """1 - erf(x), elementwise, without cancellation for large x.
 
