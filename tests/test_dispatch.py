@@ -1,4 +1,4 @@
-"""The way into the graph: operands and options of every kind, NumPy's protocols, comparisons, and the errors of each."""
+"""The way into the graph: operands and options of every kind, NumPy's protocols, comparisons, and their errors."""
 
 import copy
 import datetime
@@ -23,9 +23,21 @@ def leaf(values, name=None, dtype=float):
 
 
 BINARY = [
-    operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod, operator.matmul,
-    operator.floordiv, operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne,
-]  # fmt: skip
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.pow,
+    operator.mod,
+    operator.matmul,
+    operator.floordiv,
+    operator.lt,
+    operator.le,
+    operator.gt,
+    operator.ge,
+    operator.eq,
+    operator.ne,
+]
 
 OPERANDS = {
     "array": np.array([2.0, 0.5, 4.0]),
@@ -53,7 +65,13 @@ OPERANDS = {
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_every_operator_takes_numpys_operands_on_either_side(operation, operand, side):
     x = leaf([1.5, 2.5, 3.5])
-    raw = operand.data if isinstance(operand, xe.Tensor) else np.asarray(operand) if isinstance(operand, list | tuple) else operand
+    raw = (
+        operand.data
+        if isinstance(operand, xe.Tensor)
+        else np.asarray(operand)
+        if isinstance(operand, list | tuple)
+        else operand
+    )
     if operation is operator.matmul and np.ndim(raw) == 0:
         with pytest.raises(xe.ShapeError, match="matmul: "):
             operation(x, operand)
@@ -85,7 +103,11 @@ def test_mixed_dtypes_follow_numpy(dtype, other):
     x = leaf([1.5, 2.0], dtype=dtype)
     for operand in (np.ones(2, other), other(1), xe.tensor(np.ones(2, other))):
         result = x * operand
-        assert result.dtype == (x.data * getattr(operand, "data", operand)).dtype if not isinstance(operand, np.generic) else True
+        assert (
+            result.dtype == (x.data * getattr(operand, "data", operand)).dtype
+            if not isinstance(operand, np.generic)
+            else True
+        )
         x.grad = None
         result.sum().backward()
         assert x.grad.dtype == dtype
@@ -93,10 +115,23 @@ def test_mixed_dtypes_follow_numpy(dtype, other):
 
 @pytest.mark.parametrize(
     "operand",
-    [1j, np.array([1j, 2]), np.complex64(1), "a", np.array(["a", "b"]), b"a", np.array([1, None], object), object(),
-     fractions.Fraction(1, 2), decimal.Decimal(1), datetime.timedelta(1), np.datetime64("2020-01-01"), {1: 2}],
+    [
+        1j,
+        np.array([1j, 2]),
+        np.complex64(1),
+        "a",
+        np.array(["a", "b"]),
+        b"a",
+        np.array([1, None], object),
+        object(),
+        fractions.Fraction(1, 2),
+        decimal.Decimal(1),
+        datetime.timedelta(1),
+        np.datetime64("2020-01-01"),
+        {1: 2},
+    ],
     ids=repr,
-)  # fmt: skip
+)
 @pytest.mark.parametrize("place", ["operator", "reflected", "ufunc", "where", "concatenate", "comparison"])
 def test_operands_that_are_not_real_numbers_are_named(operand, place):
     x = leaf([1.0, 2.0])
@@ -108,16 +143,20 @@ def test_operands_that_are_not_real_numbers_are_named(operand, place):
         "concatenate": lambda: np.concatenate([x, operand]),
         "comparison": lambda: x < operand,
     }
-    with pytest.raises(xe.DTypeError, match=r"(\w+): (a|b|an item) (is complex|has dtype) ?\S*[.;] (Complex numbers|expected floats)"):
+    with pytest.raises(
+        xe.DTypeError, match=r"(\w+): (a|b|an item) (is complex|has dtype) ?\S*[.;] (Complex numbers|expected floats)"
+    ):
         calls[place]()
 
 
 def test_masked_arrays_and_matrices_are_refused_with_what_to_write():
     x = leaf([1.0, 2.0])
     masked = np.ma.array([1.0, 2.0], mask=[True, False])
-    with pytest.raises(xe.DTypeError, match=r"add: b is a MaskedArray, whose meaning would be lost.\n  Write np.asarray"):
+    with pytest.raises(
+        xe.DTypeError, match=r"add: b is a MaskedArray, whose meaning would be lost.\n  Write np.asarray"
+    ):
         x + masked
-    with pytest.raises(xe.DTypeError, match="np.ma: masked arrays do not work with tensors. Write np.where"):
+    with pytest.raises(xe.DTypeError, match=r"np.ma: masked arrays do not work with tensors. Write np.where"):
         masked + x
     with pytest.raises(xe.DTypeError, match="tensor: data is a MaskedArray"):
         xe.tensor(masked)
@@ -131,11 +170,15 @@ def test_masked_arrays_and_matrices_are_refused_with_what_to_write():
 def test_lists_that_are_not_arrays_are_refused():
     x = leaf([1.0, 2.0])
     with pytest.raises(xe.ShapeError, match="add: b is a list that does not make an array: setting an array element"):
-        x + [1, [2]]
+        operator.add(x, [1, [2]])
     for mixed in ([x[0], 1.0], (x, x)):
-        with pytest.raises(xe.DTypeError, match=rf"add: b is a {type(mixed).__name__} with tensors in it. Write np.stack"):
+        with pytest.raises(
+            xe.DTypeError, match=rf"add: b is a {type(mixed).__name__} with tensors in it. Write np.stack"
+        ):
             x + mixed
-    with pytest.raises(xe.DTypeError, match=r"add: unsupported operand type\(s\) for \+: 'float' and 'NoneType'\n  Shapes: a"):
+    with pytest.raises(
+        xe.DTypeError, match=r"add: unsupported operand type\(s\) for \+: 'float' and 'NoneType'\n  Shapes: a"
+    ):
         x + None
 
 
@@ -159,7 +202,9 @@ def test_pandas_operands_on_either_side_become_tensors(pandas, operation):
     frame = pandas.DataFrame({"u": [1.0, 2.0, 3.0], "v": [1, 2, 3], "w": [1.5, 2.5, 0.5]})
     for other in (series, frame):
         for pair, raw in (((x, other), (x.data, other.to_numpy())), ((other, x), (other.to_numpy(), x.data))):
-            np.testing.assert_array_equal(np.asarray(getattr(operation(*pair), "data", operation(*pair))), operation(*raw))
+            np.testing.assert_array_equal(
+                np.asarray(getattr(operation(*pair), "data", operation(*pair))), operation(*raw)
+            )
 
 
 def test_a_pandas_product_works_from_the_left_and_says_what_to_write_from_the_right(pandas):
@@ -179,7 +224,9 @@ def test_pandas_in_other_places(pandas):
     picked = x[pandas.Series([0, 0, 2])]
     picked.sum().backward()
     np.testing.assert_array_equal(x.grad, [2.0, 0.0, 1.0])
-    with pytest.raises(xe.DTypeError, match="multiply: b is a DataFrame whose columns differ in kind; select the numeric ones"):
+    with pytest.raises(
+        xe.DTypeError, match="multiply: b is a DataFrame whose columns differ in kind; select the numeric ones"
+    ):
         x * pandas.DataFrame({"a": [1.0, 2.0, 3.0], "b": list("xyz"), "c": [1.0, 2.0, 3.0]})
     for lose in (lambda: pandas.Series(x), lambda: series.to_frame("a").assign(b=x)):
         with pytest.raises(GradientLostError):
@@ -205,7 +252,9 @@ scaled = Op(lambda x, scale=1.0, axis=None: x * scale, "x, scale=1.0, axis=None"
 
 def test_a_tensor_that_wants_a_gradient_can_not_be_an_option():
     x, s = leaf([1.0, 2.0]), leaf(3.0, name="s")
-    with pytest.raises(GradientLostError, match=r"<lambda>: scale is a tensor that wants a gradient, and .* has no gradient rule"):
+    with pytest.raises(
+        GradientLostError, match=r"<lambda>: scale is a tensor that wants a gradient, and .* has no gradient rule"
+    ):
         scaled(x, s)
     with pytest.raises(GradientLostError, match=r"Write scale=t.detach\(\)"):
         scaled(x, scale=s * 2)
@@ -215,8 +264,9 @@ def test_a_tensor_that_wants_a_gradient_can_not_be_an_option():
         np.sum(x, axis=(s,))
     with pytest.raises((GradientLostError, xe.GraphError)):
         np.repeat(x, repeats=s)
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError) as raised:  # NumPy's own, with ours as its cause: it asked for a float
         np.sum(np.ones(2), initial=s)
+    assert isinstance(raised.value.__cause__, GradientLostError)
 
 
 def test_a_tensor_without_a_gradient_can_be_an_option():
@@ -241,7 +291,15 @@ def test_an_axis_can_be_one_of_numpys_integers(function, axis):
 def test_an_option_that_is_changed_later_does_not_matter():
     x, scale, places, sizes = leaf([1.0, 2.0]), np.array([3.0, 4.0]), [1, 0, 1], [2, 1]
     index = np.array([0, 0])
-    results = [scaled(x, scale), x[places], x[index], x[[0, 1],], np.reshape(x, sizes), xe.scatter_add(x, index, (2,)), np.take(x, index)]
+    results = [
+        scaled(x, scale),
+        x[places],
+        x[index],
+        x[[0, 1],],
+        np.reshape(x, sizes),
+        xe.scatter_add(x, index, (2,)),
+        np.take(x, index),
+    ]
     scale[:], places[:], sizes[:], index[:] = 0, [0, 0, 0], [1, 2], 1
     for result, expected in zip(results, [[3, 4], [1, 2], [2, 0], [1, 1], [1, 1], [1, 1], [2, 0]], strict=True):
         x.grad = None
@@ -255,7 +313,7 @@ def test_an_index_can_be_a_tensor_of_integers_or_booleans():
         x.grad = None
         x[key].sum().backward()
         np.testing.assert_array_equal(x.grad, expected)
-    assert x[xe.tensor(1) : xe.tensor(3)].shape == (2,)
+    assert x[xe.tensor(1) : xe.tensor(3)].shape == x[range(2)].shape == (2,)
     with pytest.raises(GradientLostError, match="key is a tensor that wants a gradient"):
         x[x]
 
@@ -270,17 +328,34 @@ def test_whole_numbers_as_dtype_would_end_the_gradient():
     np.testing.assert_array_equal(np.cumprod(xe.tensor([1, 2]), dtype=np.int8).data, [1, 2])
 
 
+def test_numpys_out_may_be_none():
+    x = leaf([1.0, 2.0])
+    for result in (
+        np.sum(x, out=None),
+        np.sum(x, None, None, None),
+        np.cumsum(x, out=None)[-1],
+        np.ptp(x, out=None) + 2,
+    ):
+        assert result.item() == 3.0
+    assert np.isposinf(x, out=None).tolist() == [False, False]
+
+
 # -- NumPy's functions -------------------------------------------------------------------------------------------------
 
 
 def test_a_function_without_a_rule_raises_when_a_gradient_would_be_lost():
     x = leaf([[2.0, 1.0], [0.0, 3.0]])
     for call, name in [
-        (lambda: np.linalg.cholesky(x), "np.linalg.cholesky"), (lambda: np.fft.rfft2(x), "np.fft.rfft2"),
-        (lambda: np.spacing, None), (lambda: np.modf(x), "np.modf"), (lambda: np.block([[x, x]]), "np.block"),
-    ]:  # fmt: skip
+        (lambda: np.linalg.cholesky(x), "np.linalg.cholesky"),
+        (lambda: np.fft.rfft2(x), "np.fft.rfft2"),
+        (lambda: np.spacing, None),
+        (lambda: np.modf(x), "np.modf"),
+        (lambda: np.block([[x, x]]), "np.block"),
+    ]:
         if name is not None:
-            with pytest.raises(xe.GraphError, match=rf"^{name}: there is no gradient rule for it, .* requires grad.\n.*detach"):
+            with pytest.raises(
+                xe.GraphError, match=rf"^{name}: there is no gradient rule for it, .* requires grad.\n.*detach"
+            ):
                 call()
 
 
@@ -306,12 +381,15 @@ def test_functions_that_write_refuse_a_tensor_and_lose_no_gradient():
     x, c = leaf([[1.0, 2.0], [3.0, 4.0]]), xe.tensor(np.eye(2))
     for target in (x, c):
         for call in (
-            lambda: np.copyto(target, 0), lambda: np.fill_diagonal(target, 0), lambda: np.put(target, [0], 1),  # noqa: B023
-            lambda: np.place(target, np.eye(2) > 0, [1]), lambda: np.putmask(target, np.eye(2) > 0, 1),  # noqa: B023
-            lambda: np.put_along_axis(target, np.array([[0]]), 1, 0),  # noqa: B023
-        ):  # fmt: skip
-            with pytest.raises(xe.GraphError, match="it would write into a tensor. Write np.where"):
-                call()
+            lambda t: np.copyto(t, 0),
+            lambda t: np.fill_diagonal(t, 0),
+            lambda t: np.put(t, [0], 1),
+            lambda t: np.place(t, np.eye(2) > 0, [1]),
+            lambda t: np.putmask(t, np.eye(2) > 0, 1),
+            lambda t: np.put_along_axis(t, np.array([[0]]), 1, 0),
+        ):
+            with pytest.raises(xe.GraphError, match=r"it would write into a tensor. Write np.where"):
+                call(target)
         with pytest.raises(xe.GraphError, match=r"np.add.at: it would write into a tensor. Write t \+ xe.scatter_add"):
             np.add.at(target, ([0], [0]), 1.0)
     buffer = np.zeros((2, 2))
@@ -326,25 +404,38 @@ def test_functions_that_write_refuse_a_tensor_and_lose_no_gradient():
 
 def test_options_of_ufuncs_that_no_rule_knows_are_refused():
     x = leaf([1.0, 2.0])
-    with pytest.raises(xe.DTypeError, match=r"np.exp: where= is not supported on a tensor. Write np.where\(condition, a, b\)"):
+    with pytest.raises(
+        xe.DTypeError, match=r"np.exp: where= is not supported on a tensor. Write np.where\(condition, a, b\)"
+    ):
         np.exp(x, where=[True, False])
     with pytest.raises(xe.DTypeError, match=r"np.exp: dtype= is not supported on a tensor. Write .astype"):
         np.exp(x, dtype=np.float32)
-    with pytest.raises(xe.DTypeError, match="np.add: casting= is not supported on a tensor. Leave it out"):
+    with pytest.raises(xe.DTypeError, match=r"np.add: casting= is not supported on a tensor. Leave it out"):
         np.add(x, 1, casting="no")
     np.testing.assert_array_equal(np.add(x, 1, where=True, dtype=None).data, [2.0, 3.0])
 
 
 @pytest.mark.parametrize(
     "call",
-    [lambda x, o: np.exp(x, out=o), lambda x, o: np.add(x, x, out=o), lambda x, o: np.sum(x, out=o),
-     lambda x, o: np.sum(x, 0, None, o), lambda x, o: np.floor(x, out=o), lambda x, o: np.less(x, x, out=o),
-     lambda x, o: np.argmax(x, out=o), lambda x, o: np.add.reduce(x, out=o), lambda x, o: np.isposinf(x, out=o),
-     lambda x, o: np.concatenate([x, x], out=o), lambda x, o: np.exp(np.ones(2), out=x)],
-)  # fmt: skip
+    [
+        lambda x, o: np.exp(x, out=o),
+        lambda x, o: np.add(x, x, out=o),
+        lambda x, o: np.sum(x, out=o),
+        lambda x, o: np.sum(x, 0, None, o),
+        lambda x, o: np.floor(x, out=o),
+        lambda x, o: np.less(x, x, out=o),
+        lambda x, o: np.argmax(x, out=o),
+        lambda x, o: np.add.reduce(x, out=o),
+        lambda x, o: np.isposinf(x, out=o),
+        lambda x, o: np.concatenate([x, x], out=o),
+        lambda x, o: np.exp(np.ones(2), out=x),
+    ],
+)
 def test_out_is_refused(call):
     for x in (leaf([1.0, 2.0]), xe.tensor([1.0, 2.0])):
-        with pytest.raises(xe.GraphError, match=r"out= is not supported on a tensor, since it would overwrite values. Write y = "):
+        with pytest.raises(
+            xe.GraphError, match=r"out= is not supported on a tensor, since it would overwrite values. Write y = "
+        ):
             call(x, np.zeros(2))
 
 
@@ -352,10 +443,15 @@ def test_reduce_and_accumulate_are_the_functions_that_numpy_has_for_them():
     values = np.array([[2.0, 3.0], [5.0, 7.0]])
     x = leaf(values)
     for method, kwargs in [
-        (np.add.reduce, {}), (np.add.reduce, {"axis": 1, "keepdims": True}), (np.multiply.reduce, {"axis": None}),
-        (np.maximum.reduce, {"axis": 1}), (np.minimum.reduce, {}), (np.add.accumulate, {}), (np.add.accumulate, {"axis": 1}),
+        (np.add.reduce, {}),
+        (np.add.reduce, {"axis": 1, "keepdims": True}),
+        (np.multiply.reduce, {"axis": None}),
+        (np.maximum.reduce, {"axis": 1}),
+        (np.minimum.reduce, {}),
+        (np.add.accumulate, {}),
+        (np.add.accumulate, {"axis": 1}),
         (np.multiply.accumulate, {"axis": 1}),
-    ]:  # fmt: skip
+    ]:
         result = method(x, **kwargs)
         np.testing.assert_array_equal(result.data, method(values, **kwargs))
         assert result.requires_grad
@@ -377,17 +473,29 @@ def test_outer_differentiates():
 
 def test_other_methods_of_ufuncs_raise_when_a_gradient_would_be_lost_and_run_when_none_would():
     x = leaf([4.0, 1.0])
-    for call in (lambda t: np.subtract.reduce(t), lambda t: np.add.reduceat(t, [0, 1]), lambda t: np.divide.accumulate(t)):
-        with pytest.raises(xe.GraphError, match=r"np.\w+.\w+: there is no gradient rule for it.*\n  Write it with np.\w+ itself"):
+    for call in (
+        lambda t: np.subtract.reduce(t),
+        lambda t: np.add.reduceat(t, [0, 1]),
+        lambda t: np.divide.accumulate(t),
+    ):
+        with pytest.raises(
+            xe.GraphError, match=r"np.\w+.\w+: there is no gradient rule for it.*\n  Write it with np.\w+ itself"
+        ):
             call(x)
         np.testing.assert_array_equal(call(x.detach()), call(x.data))
 
 
 def test_arguments_that_do_not_fit_are_answered_with_the_parameters():
     x = leaf([1.0, 2.0])
-    with pytest.raises(xe.DTypeError, match=r"sum: got an unexpected keyword argument 'initial'.\n  With a tensor it takes \(a, axis=None"):
+    with pytest.raises(
+        xe.DTypeError,
+        match=r"sum: got an unexpected keyword argument 'initial'.\n  With a tensor it takes \(a, axis=None",
+    ):
         np.sum(x, initial=3.0)
-    with pytest.raises(xe.DTypeError, match=r"np.diff: got an unexpected keyword argument 'prepend'.\n.*it takes \(a.*axis.*= -1\)\.$"):
+    with pytest.raises(
+        xe.DTypeError,
+        match=r"np.diff: got an unexpected keyword argument 'prepend'.\n.*it takes \(a, n=1, axis=-1\)\.$",
+    ):
         np.diff(x, prepend=0)
 
 
@@ -400,17 +508,22 @@ def test_shapes_that_do_not_go_together_are_named():
         x + np.ones((1, 4))
     assert str(raised.value) == (
         "add: operands could not be broadcast together with shapes (1,3) (1,4)\n"
-        "  Shapes: a (1, 3), b (1, 4). Counted from the last axis, lengths must agree or be 1: write x[:, None] to add an axis."
+        "  Shapes: a (1, 3), b (1, 4). "
+        "Counted from the last axis, lengths must agree or be 1: write x[:, None] to add an axis."
     )
     with pytest.raises(xe.ShapeError) as raised:
         x @ np.ones((4, 2))
     assert str(raised.value).startswith("matmul: Input operand 1 has a mismatch in its core dimension 0")
-    assert str(raised.value).endswith("Shapes: a (1, 3), b (4, 2). The last axis of a must be as long as the last but one of b, or as its only one.")
+    assert str(raised.value).endswith(
+        "Shapes: a (1, 3), b (4, 2). The last axis of a must be as long as the last but one of b, or as its only one."
+    )
     with pytest.raises(xe.ShapeError, match=r"less: .*\n  Shapes: a \(1, 3\), b \(2, 2\)"):
-        x < np.ones((2, 2))
+        operator.lt(x, np.ones((2, 2)))
     with pytest.raises(xe.ShapeError, match=r"concatenate: all the input array dimensions.*size 3.*size 2$"):
         np.concatenate([x, np.ones((1, 2))])
-    with pytest.raises(xe.ShapeError, match=r"reshape: cannot reshape array of size 3 into shape \(2,2\)\n  Shapes: a \(1, 3\)\.$"):
+    with pytest.raises(
+        xe.ShapeError, match=r"reshape: cannot reshape array of size 3 into shape \(2,2\)\n  Shapes: a \(1, 3\)\.$"
+    ):
         x.reshape(2, 2)
 
 
@@ -449,10 +562,21 @@ def test_comparisons_know_where_they_came_from():
 
 def test_equalities_are_remembered_through_everything_that_is_made_of_them():
     x = leaf([1.0, 2.0])
-    for mask in (x == 1, x != 1, ~(x == 1), (x > 0) & (x == 1), np.logical_not(x), np.logical_and(x, True), (x == 1)[:1],
-                 (x == 1).reshape(2, 1), (x == 1)[:, None].T, np.broadcast_to(x == 1, (3, 2)),
-                 np.concatenate([x > 1, x == 1]), np.stack([np.ones(2, bool), x == 1]),
-                 np.expand_dims(x != 1, 0)):  # fmt: skip
+    for mask in (
+        x == 1,
+        x != 1,
+        ~(x == 1),
+        (x > 0) & (x == 1),
+        np.logical_not(x),
+        np.logical_and(x, True),
+        (x == 1)[:1],
+        (x == 1).reshape(2, 1),
+        (x == 1)[:, None].T,
+        np.broadcast_to(x == 1, (3, 2)),
+        np.concatenate([x > 1, x == 1]),
+        np.stack([np.ones(2, bool), x == 1]),
+        np.expand_dims(x != 1, 0),
+    ):
         assert limits_meant(mask.origin)
     for mask in (x > 1, (x > 1) | (x <= 0), np.isnan(x), (x > 1)[:1], np.stack([x > 1, x < 1]), (x > 1) == True):  # noqa: E712
         assert not limits_meant(mask.origin)
@@ -469,14 +593,22 @@ def test_a_chain_of_conditions_costs_what_it_is_long():
     copy.deepcopy(mask)
 
 
-@pytest.mark.parametrize("function", [f for f, made in COMPARISONS.items() if len(made.inputs) == 2], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [f for f, made in COMPARISONS.items() if len(made.inputs) == 2], ids=lambda f: f.__name__
+)
 def test_binary_comparisons_agree_with_numpy(function):
-    a, b = (np.array([True, False]), np.array([True, True])) if "bitwise" in function.__name__ else (np.array([1.0, 2.0]), np.array([2.0, 0.0]))
+    a, b = (
+        (np.array([True, False]), np.array([True, True]))
+        if "bitwise" in function.__name__
+        else (np.array([1.0, 2.0]), np.array([2.0, 0.0]))
+    )
     for x, y in ((xe.tensor(a), b), (a, xe.tensor(b)), (xe.tensor(a), xe.tensor(b)), (xe.tensor(a), b.tolist())):
         np.testing.assert_array_equal(function(x, y).data, function(a, b))
 
 
-@pytest.mark.parametrize("function", [f for f, made in COMPARISONS.items() if len(made.inputs) == 1], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [f for f, made in COMPARISONS.items() if len(made.inputs) == 1], ids=lambda f: f.__name__
+)
 def test_unary_comparisons_agree_with_numpy(function):
     values = np.array([True, False]) if function in (np.invert,) else np.array([1.0, -np.inf, np.nan, np.inf])
     np.testing.assert_array_equal(function(xe.tensor(values)).data, function(values))
@@ -485,9 +617,14 @@ def test_unary_comparisons_agree_with_numpy(function):
 def test_boolean_operators_work_on_either_side():
     x, mask = leaf([1.0, 2.0]), np.array([True, False])
     for result, expected in [
-        ((x > 1) & mask, [False, False]), (mask & (x > 1), [False, False]), ((x > 1) | mask, [True, True]),
-        (mask | (x > 1), [True, True]), ((x > 1) ^ mask, [True, True]), (True ^ (x > 1), [True, False]), (~(x > 1), [True, False]),
-    ]:  # fmt: skip
+        ((x > 1) & mask, [False, False]),
+        (mask & (x > 1), [False, False]),
+        ((x > 1) | mask, [True, True]),
+        (mask | (x > 1), [True, True]),
+        ((x > 1) ^ mask, [True, True]),
+        (True ^ (x > 1), [True, False]),
+        (~(x > 1), [True, False]),
+    ]:
         assert type(result) is xe.Tensor
         np.testing.assert_array_equal(result.data, expected)
 
@@ -497,6 +634,7 @@ def test_boolean_operators_work_on_either_side():
 
 def losses_of(x):
     """Ways to turn a tensor into something plain without saying so."""
+
     def assign_part():
         np.zeros(1)[:] = x
 
@@ -504,11 +642,18 @@ def losses_of(x):
         np.zeros(1)[0] = x[0]
 
     return {
-        "np.asarray": lambda: np.asarray(x), "np.array of a list": lambda: np.array([x, x]), "float": lambda: float(x),
-        "int": lambda: int(x), "complex": lambda: complex(x), "math.exp": lambda: math.exp(x), "np.float64": lambda: np.float64(x),
-        "assigning a part": assign_part, "assigning an element": assign_element, "np.linspace": lambda: np.linspace(0, x[0], 2),
+        "np.asarray": lambda: np.asarray(x),
+        "np.array of a list": lambda: np.array([x, x]),
+        "float": lambda: float(x),
+        "int": lambda: int(x),
+        "complex": lambda: complex(x),
+        "math.exp": lambda: math.exp(x),
+        "np.float64": lambda: np.float64(x),
+        "assigning a part": assign_part,
+        "assigning an element": assign_element,
+        "np.linspace": lambda: np.linspace(0, x[0], 2),
         "np.random": lambda: np.random.default_rng(0).normal(x),
-    }  # fmt: skip
+    }
 
 
 WAYS = list(losses_of(None))
@@ -519,7 +664,9 @@ def test_a_conversion_that_would_lose_a_gradient_raises_with_the_fix(way):
     for x in (leaf([1.0], name="x"), np.exp(leaf([1.0]))):
         with pytest.raises((GradientLostError, ValueError, xe.GraphError)) as raised:
             losses_of(x)[way]()
-        error = raised.value if isinstance(raised.value, xe.XeError) else raised.value.__cause__  # NumPy's own, with ours as its cause
+        error = (
+            raised.value if isinstance(raised.value, xe.XeError) else raised.value.__cause__
+        )  # NumPy's own, with ours as its cause
         assert isinstance(error, xe.XeError) and "t.detach()" in str(error)
 
 

@@ -171,10 +171,13 @@ def test_leaves_are_freed_without_the_collector():
 
 def test_a_hook_that_knows_its_tensor_does_not_keep_it_for_ever():
     x = leaf([1.0])
-    y = x * 2
-    y.register_hook(lambda g: print(y, g))
-    ref = weakref.ref(y)
-    del y
+
+    def hooked():
+        y = x * 2
+        y.register_hook(lambda g: print(y, g))
+        return weakref.ref(y)
+
+    ref = hooked()
     gc.collect()
     assert ref() is None
 
@@ -210,9 +213,11 @@ def test_a_node_knows_the_line_that_made_it():
 
 def test_a_line_that_spans_several_is_named_by_the_part_that_made_the_node():
     x = leaf([1.0, 2.0])
+    # fmt: off
     y = np.sum(
         np.exp(x)
     )
+    # fmt: on
     assert place(y.node.parents[0]).endswith(": np.exp(x)")
 
 
@@ -418,7 +423,9 @@ def test_a_fingerprint_sees_a_change_beside_nan_and_infinity():
     assert fingerprint(array) != before
 
 
-@pytest.mark.parametrize("view", [lambda a: a, lambda a: a.T, lambda a: a[:, ::2], lambda a: a[::-1]], ids=["C", "F", "strided", "reversed"])
+@pytest.mark.parametrize(
+    "view", [lambda a: a, lambda a: a.T, lambda a: a[:, ::2], lambda a: a[::-1]], ids=["C", "F", "strided", "reversed"]
+)
 def test_a_large_array_is_sampled_at_equal_strides(view):
     array = view(np.zeros((600, 100)))
     assert array.nbytes > FINGERPRINT_BYTES

@@ -355,3 +355,31 @@ def test_hooks_and_retained_gradients_agree_with_pytorch(torch):
     theirs = run(torch, torch.tensor(values, dtype=torch.float64, requires_grad=True), torch.exp)
     for mine, reference in zip(ours, theirs, strict=True):
         same(mine, reference)
+
+
+def test_a_hook_that_removes_itself_does_not_hide_the_next():
+    x, calls = xe.tensor([1.0, 2.0], requires_grad=True), []
+
+    def once(g):
+        calls.append("once")
+        remove()
+
+    remove = x.register_hook(once)
+    x.register_hook(lambda g: calls.append("always"))
+    x.sum().backward()
+    x.sum().backward()
+    assert calls == ["once", "always", "always"]
+
+
+def test_what_a_hook_returns_is_cast_in_a_recorded_sweep_too():
+    x = xe.tensor([1.0, 2.0], requires_grad=True)
+    x.register_hook(lambda g: xe.tensor(np.array([1, 2], np.float32)))
+    x.sum().backward(create_graph=True)
+    assert x.grad.dtype == np.float64
+
+
+def test_a_hook_that_returns_no_array_is_named():
+    x = xe.tensor([1.0, 2.0], requires_grad=True, name="x")
+    x.register_hook(lambda g: "text")
+    with pytest.raises(xe.DTypeError, match="a hook of tensor 'x' returned 'text'"):
+        x.sum().backward()

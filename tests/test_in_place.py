@@ -300,3 +300,9 @@ def test_no_grad_belongs_to_its_thread():
     done.set()
     thread.join(10)
     assert found == {"quiet": False, "still quiet": False, "after": True}
+
+
+def test_an_operand_that_is_no_number_is_refused_under_no_grad():
+    w = xe.tensor([1.0], requires_grad=True, name="w")
+    with xe.no_grad(), pytest.raises(xe.DTypeError, match=r"tensor 'w' \+= v"):
+        w += None

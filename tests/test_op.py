@@ -54,9 +54,7 @@ def test_a_word_that_a_rule_can_not_ask_for_is_refused_with_the_words_that_it_ca
 
 
 def test_an_option_asked_for_by_position_is_refused():
-    assert "after a bare * for the options axis" in message(
-        "a, b, axis=0", rules={"a": lambda g, axis: g, "b": None}
-    )
+    assert "after a bare * for the options axis" in message("a, b, axis=0", rules={"a": lambda g, axis: g, "b": None})
 
 
 def test_an_unknown_option_is_refused_with_the_options():
@@ -94,7 +92,9 @@ def test_an_option_may_be_numpys_out_and_no_other_reserved_word():
     assert "can't be named 'residuals'" in message("a, b, residuals=1")
 
 
-@pytest.mark.parametrize("signature", ["a, b=", "a b", "a, a", "lambda: 0", "a, b, class", "a=1, b", "a, b, k=unknown", "a, b, k=np.unknown"])
+@pytest.mark.parametrize(
+    "signature", ["a, b=", "a b", "a, a", "lambda: 0", "a, b, class", "a=1, b", "a, b, k=unknown", "a, b, k=np.unknown"]
+)
 def test_a_signature_that_can_not_be_read_is_refused(signature):
     said = message(signature)
     assert said.startswith(f"plus: the signature {signature!r} is not a parameter list: ")
@@ -122,7 +122,7 @@ def test_attributes_name_inputs():
 
 
 def test_residuals_are_declared_with_the_outputs():
-    said = "each further one has a name of its own and an entry in residuals"
+    said = "each further one needs an entry in residuals"
     assert said in message("a, b -> out, p")
     assert said in message("a, b -> p, out", residuals={"out": None})
     assert said in message("a, b", residuals={"p": None})
@@ -132,7 +132,9 @@ def test_residuals_are_declared_with_the_outputs():
 
 def test_a_residual_names_an_op_and_the_inputs_of_ours_that_it_takes():
     product = declare("a, b, axis=0")
-    assert "expected an op and, for each of its inputs, one of" in message("a, b -> out, p", residuals={"p": (product, "a")})
+    assert "expected an op and, for each of its inputs, one of" in message(
+        "a, b -> out, p", residuals={"p": (product, "a")}
+    )
     assert "one of ('a', 'b')" in message("a, b, axis=0 -> out, p", residuals={"p": (product, "a", "c")})
     assert "its options must be among ()" in message("a, b -> out, p", residuals={"p": (product, "a", "b")})
 
@@ -168,15 +170,31 @@ def test_before_the_dispatcher_is_there_an_op_says_what_to_import(monkeypatch):
 # -- rules at work -----------------------------------------------------------------------------------------------------
 
 #: Words that the generated code could trip over.
-AWKWARD = ["node", "saved", "tensor", "result", "mode", "frame", "code", "watch", "error", "Tensor", "np", "next", "shape", "self"]
+AWKWARD = [
+    "node",
+    "saved",
+    "tensor",
+    "result",
+    "mode",
+    "frame",
+    "code",
+    "watch",
+    "error",
+    "Tensor",
+    "np",
+    "next",
+    "shape",
+    "self",
+]
 
 
 @pytest.mark.parametrize("name", AWKWARD)
 def test_parameters_can_have_any_name_that_is_not_reserved(name):
     made = Op(
-        lambda x, y: x * y, f"x, {name}=2.0",
+        lambda x, y: x * y,
+        f"x, {name}=2.0",
         {"x": eval(f"lambda g, {name}: g * {name}"), name: eval(f"lambda g, x, {name}_shape: g * x")},
-    )  # fmt: skip
+    )
     x, y = leaf(3.0), leaf(5.0)
     made(x, y).sum().backward()
     assert (x.grad, y.grad) == ([5.0], [3.0])
@@ -200,9 +218,14 @@ def test_an_input_left_out_is_none_for_the_rule():
     def scaled(x, weight=None):
         return x if weight is None else x * weight
 
-    made = Op(scaled, "x, weight=None", {
-        "x": lambda g, weight: g if weight is None else g * weight, "weight": lambda g, x: g * x,
-    })  # fmt: skip
+    made = Op(
+        scaled,
+        "x, weight=None",
+        {
+            "x": lambda g, weight: g if weight is None else g * weight,
+            "weight": lambda g, x: g * x,
+        },
+    )
     x, weight = leaf(3.0), leaf(4.0)
     made(x).sum().backward()
     assert x.grad == [1.0]
@@ -220,10 +243,13 @@ def test_an_input_with_the_rule_none_gets_no_gradient():
 
 def test_shapes_of_tracked_and_of_plain_inputs_reach_the_rules():
     seen = []
-    made = declare(rules={
-        "a": lambda g, a_shape, b_shape: seen.append((a_shape, b_shape)) or g[..., 0],
-        "b": lambda g, b_shape, a_shape: seen.append((b_shape, a_shape)) or g,
-    }, function=lambda a, b: a[..., None] + np.asarray(b))  # fmt: skip
+    made = declare(
+        rules={
+            "a": lambda g, a_shape, b_shape: seen.append((a_shape, b_shape)) or g[..., 0],
+            "b": lambda g, b_shape, a_shape: seen.append((b_shape, a_shape)) or g,
+        },
+        function=lambda a, b: a[..., None] + np.asarray(b),
+    )
     made(leaf(1.0, 2.0), np.ones((2, 1))).sum().backward()
     made(np.ones(2), xe.tensor(np.ones((2, 1)), requires_grad=True)).sum().backward()
     assert seen == [((2,), (2, 1)), ((2, 1), (2,))]
@@ -237,9 +263,11 @@ def softmax_parts(x, axis=-1):
 
 def test_a_residual_is_kept_for_the_rule_and_has_a_derivative_of_its_own():
     made = Op(
-        softmax_parts, "x, axis=-1 -> out, p", {"x": lambda g, p, *, axis: np.expand_dims(g, axis) * p},
+        softmax_parts,
+        "x, axis=-1 -> out, p",
+        {"x": lambda g, p, *, axis: np.expand_dims(g, axis) * p},
         residuals={"p": (xe.softmax, "x")},
-    )  # fmt: skip
+    )
     values = np.array([[0.1, -0.4, 1.2], [0.0, 2.0, -1.0]])
     direction = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]])
     found = []
@@ -257,9 +285,11 @@ def test_a_residual_is_kept_for_the_rule_and_has_a_derivative_of_its_own():
 def test_a_residual_of_inputs_that_are_not_tracked_is_a_constant():
     scale = Op(lambda w: np.exp(w), "w", {"w": lambda g, out: g * out})
     made = Op(
-        lambda x, w: (x * np.exp(w), np.exp(w)), "x, w -> out, e",
-        {"x": lambda g, e: g * e, "w": lambda g, out: g * out}, residuals={"e": (scale, "w")},
-    )  # fmt: skip
+        lambda x, w: (x * np.exp(w), np.exp(w)),
+        "x, w -> out, e",
+        {"x": lambda g, e: g * e, "w": lambda g, out: g * out},
+        residuals={"e": (scale, "w")},
+    )
     x = leaf(3.0)
     made(x, np.array([1.0])).sum().backward(create_graph=True)
     assert not x.grad.requires_grad
@@ -280,11 +310,12 @@ def test_a_residual_without_an_op_is_a_constant():
 
 def test_a_residual_that_is_a_reduction_knows_the_shape_that_it_was_reduced_from():
     made = Op(
-        lambda x, axis=None: (np.sum(x, axis) ** 2, np.sum(x, axis)), "x, axis=None, keepdims=False, dtype=None, out=None -> out, s",
+        lambda x, axis=None: (np.sum(x, axis) ** 2, np.sum(x, axis)),
+        "x, axis=None, keepdims=False, dtype=None, out=None -> out, s",
         {"x": lambda g, s, x_shape, *, axis: np.broadcast_to(np.expand_dims(2 * g * s, axis), x_shape)},
         kernel=lambda x, axis, keepdims, dtype: (np.sum(x, axis) ** 2, np.sum(x, axis)),
         residuals={"s": (REGISTRY[np.sum], "x")},
-    )  # fmt: skip
+    )
     x = xe.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
     made(x, axis=1).sum().backward(create_graph=True)
     first, x.grad = x.grad, None
@@ -300,7 +331,12 @@ def test_a_variadic_rule_returns_one_cotangent_for_each_array():
 
 
 def test_a_variadic_op_can_save_its_arrays():
-    made = Op(lambda arrays: arrays[0] * arrays[1], "arrays", {"arrays": lambda g, arrays: [g * arrays[1], g * arrays[0]]}, variadic="arrays")
+    made = Op(
+        lambda arrays: arrays[0] * arrays[1],
+        "arrays",
+        {"arrays": lambda g, arrays: [g * arrays[1], g * arrays[0]]},
+        variadic="arrays",
+    )
     a, b = leaf(2.0), leaf(5.0)
     made([a, b]).sum().backward()
     assert (a.grad, b.grad) == ([5.0], [2.0])
@@ -316,7 +352,9 @@ def test_a_variadic_op_can_save_its_arrays():
 
 def test_a_rule_of_a_wrong_shape_is_found():
     made = declare(function=lambda a, b: a * b, rules={"a": lambda g, b: (g * b).sum(), "b": None})
-    with pytest.raises(xe.ShapeError, match=r"plus: a gradient rule returned .* shape \(\) for an input of shape \(2,\)") as raised:
+    with pytest.raises(
+        xe.ShapeError, match=r"plus: a gradient rule returned .* shape \(\) for an input of shape \(2,\)"
+    ) as raised:
         Op(plus, "a, b", made.rules)(leaf(1.0, 2.0), 1.0).sum().backward()
     assert "only operations declared with broadcasts=True are summed" in str(raised.value)
     made = Op(lambda x, axis: x.sum(axis), "x, axis=0", {"x": lambda g: np.ones(5)}, reduces="x")
@@ -328,9 +366,13 @@ def test_a_rule_of_a_wrong_shape_is_found():
 
 
 def test_arguments_that_do_not_fit_are_answered_with_the_parameters():
-    with pytest.raises(xe.DTypeError, match=r"plus: missing 1 required positional argument: 'b'.\n  With a tensor it takes \(a, b\)"):
+    with pytest.raises(
+        xe.DTypeError, match=r"plus: missing 1 required positional argument: 'b'.\n  With a tensor it takes \(a, b\)"
+    ):
         declare()(leaf(1.0))
-    with pytest.raises(xe.DTypeError, match=r"softmax: got an unexpected keyword argument 'axes'.\n.*it takes \(x, axis=-1\)"):
+    with pytest.raises(
+        xe.DTypeError, match=r"softmax: got an unexpected keyword argument 'axes'.\n.*it takes \(x, axis=-1\)"
+    ):
         xe.softmax(leaf(1.0), axes=0)
     again = declare()
     again(leaf(1.0), 1.0)
@@ -349,7 +391,7 @@ def test_a_type_error_from_inside_an_operation_is_not_taken_for_one_of_its_call(
         raise TypeError("from elsewhere")
 
     made = Op(lambda x: x, "x", {"x": lambda g: observer_error(g)})
-    with pytest.raises(TypeError, match="^from elsewhere"):
+    with pytest.raises(TypeError, match=r"^from elsewhere"):
         made(leaf(1.0)).backward()
 
 

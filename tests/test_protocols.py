@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import tinygrad_xe as xe
-from tinygrad_xe import ArgumentError, BoundsError, DTypeError, GradientLostError, GraphError, ShapeError
+from tinygrad_xe import ArgumentError, DTypeError, GradientLostError, GraphError, ShapeError
 from tinygrad_xe.dispatch import limits_meant
+from tinygrad_xe.errors import BoundsError
 
 X = np.array([[1.0, 5.0, 2.0], [4.0, 3.0, 6.0]])
 
@@ -114,7 +115,7 @@ def test_outer_differentiates_with_the_tensor_on_either_side():
 def test_at_is_refused_where_it_would_write_into_a_tensor_or_lose_a_gradient():
     x, plain = matrix(), np.zeros(2)
     for target in (x, x.detach()):
-        with pytest.raises(GraphError, match=re.escape("np.add.at: it would write into a tensor. Write t + xe.scatter")):
+        with pytest.raises(GraphError, match=re.escape("np.add.at: it would write into a tensor. Write t + xe.")):
             np.add.at(target, [0], 1.0)
     with pytest.raises(GraphError, match=re.escape("np.add.at: there is no gradient rule for it")):
         np.add.at(plain, [0, 1], x[:, 0])
@@ -149,7 +150,7 @@ def test_ufunc_methods_without_a_rule_raise_when_tracked_and_run_when_not():
         lambda t, out: np.sum(t, axis=0, out=out[0]),
         lambda t, out: np.argmax(t, axis=0, out=out[0]),
         lambda t, out: np.concatenate([t], out=out),
-        lambda t, out: np.unwrap(t) if out is None else np.median(t, out=out),
+        lambda t, out: np.median(t, axis=0, out=out[0]),
         lambda t, out: operator.iadd(out, t),
     ],
 )
@@ -205,10 +206,9 @@ def test_an_option_that_is_not_supported_gives_an_error_that_lists_those_that_ar
         assert "With a tensor it takes (a, axis=None, dtype=None, out=None, keepdims=False)" in said
 
 
-def test_a_composed_function_lists_its_options_too():
-    with pytest.raises(DTypeError, match=re.escape("np.max")) as raised:
-        np.max(matrix(), initial=9.0) if np.amax is not np.max else xe.tensor(X).mean(0, 1, 2)
-    assert "takes" in str(raised.value)
+def test_a_function_written_with_others_lists_its_options_too():
+    with pytest.raises(DTypeError, match=r"(?s)^np\.vstack: .*With a tensor it takes \(tup"):
+        matrix().__array_function__(np.vstack, (), ([matrix()],), {"bogus": 1})
 
 
 def test_a_tracked_tensor_in_an_option_raises_and_a_constant_one_is_taken():
@@ -260,7 +260,6 @@ def test_dtype_must_be_one_through_which_the_gradient_flows():
         np.sum(matrix(), dtype=np.int64)
     with pytest.raises(DTypeError, match="dtype="):
         np.concatenate([matrix(), X], dtype=int, casting="unsafe")
-    assert np.sum(xe.tensor(X), dtype=np.int64).dtype == np.int64
     assert np.mean(matrix(), dtype=np.float32).dtype == np.float32
 
 
@@ -284,7 +283,7 @@ def test_functions_that_write_into_a_tensor_are_refused(write):
 
 def test_writing_a_tensor_into_an_array_loses_no_gradient_silently():
     out = np.zeros_like(X)
-    with pytest.raises(GraphError, match="np.copyto: there is no gradient rule"):
+    with pytest.raises(GraphError, match=r"np\.copyto: there is no gradient rule"):
         np.copyto(out, matrix())
     assert not out.any()
     np.copyto(out, xe.tensor(X))
@@ -334,7 +333,7 @@ def test_where_takes_masks_tracked_conditions_and_plain_ones():
         np.testing.assert_array_equal(out.data, np.where(condition(X), X, 0.0))
         out.sum().backward()
         np.testing.assert_array_equal(x.grad, np.where(condition(X), 1.0, 0.0))
-    with pytest.raises(ArgumentError, match="np.nonzero"):
+    with pytest.raises(ArgumentError, match=r"np\.nonzero"):
         np.where(matrix() > 1)
 
 
@@ -343,7 +342,7 @@ def test_where_takes_masks_tracked_conditions_and_plain_ones():
     [
         (lambda x: np.maximum(x, np.ones(2)), "a (2, 3), b (2,)"),
         (lambda x: np.logical_and(x > 1, np.ones(2) > 0), "a (2, 3), b (2,)"),
-        (lambda x: np.where(x > 1, x, np.ones(4)), "condition (2, 3), x (2, 3), y (4,)"),
+        (lambda x: np.where(x > 1, x, np.ones(4)), "condition (2, 3), a (2, 3), b (4,)"),
         (lambda x: np.matmul(x, np.ones((2, 2))), "a (2, 3), b (2, 2)"),
         (lambda x: np.reshape(x, (4, 2)), "a (2, 3)"),
     ],
@@ -361,10 +360,12 @@ def test_a_list_of_arrays_that_do_not_fit_raises_too():
 
 
 def test_observers_see_operations_without_a_gradient_too():
-    with xe.record() as steps:
+    with xe.record() as seen:
         np.exp(xe.tensor(X))
         np.exp(matrix())
-    assert steps is not None and len(list(steps)) == 2
+        xe.log_softmax(xe.tensor(X))
+    assert [step.op.name for step in seen.steps] == ["exp", "exp", "log_softmax"]
+    assert [step.node is None for step in seen.steps] == [True, False, True]
 
 
 def test_our_own_functions_give_plain_arrays_for_plain_arrays():
@@ -406,3 +407,15 @@ def test_two_threads_build_and_sweep_their_graphs_at_once():
         assert len(found) == 100
         for g in found:
             np.testing.assert_allclose(g, slope, rtol=1e-12)
+
+
+def test_an_option_of_a_foreign_type_gets_numpys_own_refusal_with_the_shapes():
+    with pytest.raises(DTypeError, match=r"(?s)^roll: .*Shapes: a \(2, 3\)"):
+        np.roll(matrix(), {1})
+
+
+def test_writers_called_by_keyword_are_refused_too():
+    t = xe.tensor([1.0, 2.0], requires_grad=True)
+    for write in (lambda: np.copyto(dst=t, src=1), lambda: np.put(a=t, ind=[0], v=1)):
+        with pytest.raises(xe.GraphError, match="it would write into a tensor"):
+            write()

@@ -807,3 +807,75 @@ def test_an_untracked_tensor_can_be_assigned_to_without_harm():
     constant.assign([5.0, 6.0])
     out.backward()
     same(x.grad, [3, 4])
+
+
+# -- declarations of one's own, under create_graph ---------------------------------------------------------------------
+
+
+@declarations.differentiable("arrays", variadic="arrays", arrays=lambda g, arrays: [3 * g * a * a for a in arrays])
+def sum_of_cubes(arrays):
+    """The sum of the cubes of several arrays of one shape."""
+    return sum(np.asarray(a) ** 3 for a in arrays)
+
+
+def test_a_variadic_rule_that_names_its_arrays_is_differentiated_again():
+    x, y = leaf(1, 2), leaf(3, 4)
+    sum_of_cubes([x, np.array([7.0, 7.0]), y]).backward([1, 1], create_graph=True)
+    first = x.grad + 10 * y.grad
+    x.zero_grad(), y.zero_grad()
+    first.sum().backward()
+    same(x.grad, [6, 12])
+    same(y.grad, [180, 240])
+
+
+def sine_and_product(a, b):
+    """a * sin(b), and sin(b)."""
+    sine = np.sin(b)
+    return a * sine, sine
+
+
+times_sine = declarations.op(
+    sine_and_product, "a, b -> out, sine", residuals={"sine": (declarations.REGISTRY[np.sin], "b")},
+    a=lambda g, sine: g * sine, b=lambda g, a, b: g * a * np.cos(b),
+)  # fmt: skip
+
+
+def test_a_residual_of_a_plain_input_is_a_constant_and_of_a_tracked_one_is_differentiated():
+    plain, a, b = np.array([0.3, 0.7]), leaf(1, 2), leaf(0.3, 0.7)
+    times_sine(a, plain).backward([1, 1], create_graph=True)
+    same(a.grad.data, np.sin(plain))
+    a.zero_grad()
+    times_sine(a, b).backward([1, 1], create_graph=True)
+    first = a.grad
+    a.zero_grad(), b.zero_grad()
+    first.sum().backward()
+    same(b.grad, np.cos(plain))
+
+
+def test_a_view_of_a_leaf_that_was_assigned_to_and_dropped_is_noticed():
+    x, w = (xe.tensor(values, requires_grad=True) for values in ([1.0, 1.0], [3.0, 4.0]))
+    out = (x * w[:]).sum()
+    with xe.no_grad():
+        w -= 100
+    del w
+    with pytest.raises(xe.GraphError, match="was assigned to after it was used"):
+        out.backward()
+
+
+def test_a_leaf_used_as_a_condition_and_assigned_to_is_noticed():
+    x, w = (xe.tensor(values, requires_grad=True) for values in ([1.0, 1.0], [0.0, 4.0]))
+    out = np.where(w, x, 2 * x).sum()
+    with xe.no_grad():
+        w *= 0
+    with pytest.raises(xe.GraphError, match="the array condition of where"):
+        out.backward()
+
+
+def test_recorded_gradients_of_two_leaves_are_two_tensors():
+    x, y = (xe.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    given = xe.tensor([1.0, 1.0])
+    (x + y).backward(given, create_graph=True)
+    assert x.grad is not y.grad and x.grad is not given
+    x.grad.assign([5.0, 5.0])
+    np.testing.assert_array_equal(y.grad.data, [1, 1])
+    np.testing.assert_array_equal(given.data, [1, 1])

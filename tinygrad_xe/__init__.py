@@ -4,6 +4,8 @@ from . import closed_forms, data, losses
 from ._version import __version__
 from .errors import (
     ArgumentError,
+    BoundsError,
+    DeclarationError,
     DTypeError,
     EmptyMeanWarning,
     GradientLostError,
@@ -39,8 +41,8 @@ __all__ = [
     "elu", "erf", "erfc", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu", "scatter_add",
     "sigmoid", "silu", "softmax", "softplus",
     "closed_forms", "data", "losses", "viz",
-    "ArgumentError", "DTypeError", "EmptyMeanWarning", "GradientLostError", "GraphError", "LabelGradientWarning",
-    "NonFiniteError", "ShapeError", "XeError", "XeWarning", "__version__",
+    "ArgumentError", "BoundsError", "DTypeError", "DeclarationError", "EmptyMeanWarning", "GradientLostError",
+    "GraphError", "LabelGradientWarning", "NonFiniteError", "ShapeError", "XeError", "XeWarning", "__version__",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .dispatch import limits_meant
-from .errors import GraphError, ShapeError
+from .errors import DTypeError, GraphError, ShapeError
 from .graph import RELEASED, Leaf, Node, clock, fingerprint, label, mode, place, watching
 from .op import Op, restore
 
@@ -184,15 +184,20 @@ def add_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
 
 def run_hooks(node: Node, g: Any, mask: Any, create_graph: bool) -> tuple[Any, Any]:
     """The cotangent, and its mask, after the hooks of `node`; each is given a copy of its own."""
-    for hook in node.hooks:
+    for hook in list(node.hooks):  # a hook may remove itself
         shown = g.copy() if type(g) is np.ndarray else g
         if type(g) is np.ndarray:
             shown.flags.writeable = False  # writing into it would have no effect
         replaced = hook(shown)
         if replaced is None:
             continue
-        if not create_graph or not hasattr(replaced, "node"):
-            replaced = np.array(getattr(replaced, "_data", replaced), node.dtype)
+        try:
+            if create_graph and hasattr(replaced, "node"):
+                replaced = replaced if replaced.dtype == node.dtype else replaced.astype(node.dtype)
+            else:
+                replaced = np.array(getattr(replaced, "_data", replaced), node.dtype)
+        except (ValueError, TypeError) as error:
+            raise DTypeError(f"register_hook: a hook of {label(node)} returned {replaced!r:.80}: {error}.") from None
         if replaced.shape != node.shape:
             raise ShapeError(
                 f"register_hook: a hook of {label(node)} returned shape {replaced.shape} for a gradient of shape "
@@ -370,7 +375,7 @@ def check_leaves(visited: list[Node], leaves: dict[Node, Any]) -> None:
         return  # every assignment is older than the oldest operation: the clock runs downwards
     for node in visited:
         for leaf in assigned:
-            if leaf.changed < node.order and any(shares(value, leaf, node) for value in node.saved):
+            if leaf.changed < node.order and any(shares(value, leaf) for value in node.saved):
                 raise GraphError(
                     f"backward: {label(leaf)}, shape {leaf.shape}, was assigned to after it was used at\n"
                     f"  {place(node)}\n"
@@ -379,9 +384,6 @@ def check_leaves(visited: list[Node], leaves: dict[Node, Any]) -> None:
                 )
 
 
-def shares(value: Any, leaf: Leaf, node: Node) -> bool:
+def shares(value: Any, leaf: Leaf) -> bool:
     """Whether a saved value lies in the memory of a leaf."""
-    if not isinstance(value, np.ndarray):
-        return False
-    owner = leaf.owner()
-    return leaf in node.parents if owner is None else np.may_share_memory(value, owner.data)
+    return isinstance(value, np.ndarray) and np.may_share_memory(value, leaf.memory)

@@ -121,15 +121,6 @@ def option(owner: str, name: str, value: Any) -> Any:
     return value
 
 
-def float_result(owner: str, result: Any) -> None:
-    """Refuse ``dtype=`` that makes whole numbers, through which no gradient flows."""
-    if result.dtype.kind != "f":
-        raise DTypeError(
-            f"{owner}: dtype={result.dtype} of a tensor that wants a gradient; expected a floating-point dtype.\n"
-            "  Write t.detach() if no gradient is wanted."
-        )
-
-
 def wants_gradient(value: Any) -> bool:
     """Whether a gradient would be lost with `value`, a Tensor or a list with Tensors in it."""
     if isinstance(value, list | tuple):
@@ -203,7 +194,6 @@ def call_source(operation: Op) -> str:
         *(["        if not _tensors:", f"            return _result{'[0]' if residuals else ''}"] if ours else []),
         f"        return _unrecorded(_op, _result, {inputs}, _watch{given})",
         *([f"    _result, {', '.join(residuals)} = _result"] if residuals else []),
-        *(["    if dtype is not None:", f"        _float_result({name_of!r}, _result)"] if "dtype" in options else []),
         "    _node = _new_node(_Node)",
         "    _node.op = _op",
         f"    _node.parents = {nodes}",
@@ -248,8 +238,10 @@ def save_source(operation: Op) -> list[str]:
         values.append(f"{value} if {condition} else None, " if condition else f"{value}, ")
         if word in operation.inputs and word != operation.variadic and operation.tracked != (word,):
             needed = f"({condition}) and " if condition else ""
+            # A condition may be a leaf itself, which no sweep passes and so no look at assignments finds.
+            fixed = f"_{word}_node is None and " if word in operation.tracked else ""
             marks += [
-                f"    if {needed}_{word}_node is None and type({word}) is _ndarray:",
+                f"    if {needed}{fixed}type({word}) is _ndarray:",
                 f"        _node.marks = (*(_node.marks or ()), ({i}, _fingerprint({word})))",
             ]
     return [f"    _node.saved = ({''.join(values)})", "    _node.marks = None", *marks]
@@ -272,7 +264,7 @@ def build_call(operation: Op) -> Callable[..., Any]:
         return build_comparison(operation)
     own = dict(
         Node=Node, NUMBERS=NUMBERS, SETTLED=SETTLED, Tensor=Tensor, clock=clock, condition=condition,
-        explained=explained, fingerprint=fingerprint, float_result=float_result, getframe=sys._getframe, inside=inside,
+        explained=explained, fingerprint=fingerprint, getframe=sys._getframe, inside=inside,
         kernel=operation.kernel, mode=mode, ndarray=np.ndarray, new_node=Node.__new__, new_tensor=Tensor.__new__,
         next=next, op=operation, option=option, plain=plain, refuse_out=refuse_out, shape=np.shape, unpack=unpack,
         unusual=unusual, unrecorded=unrecorded, user_frame=user_frame,
@@ -397,7 +389,7 @@ def route(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
     written = COMPOSED.get(function)
     if written is not None:
         return bound(name, written, args, kwargs)
-    if function in WRITERS and type(args[0]) is Tensor:
+    if function in WRITERS and Tensor in map(type, (*args[:1], *(kwargs.get(key) for key in ("a", "dst", "arr")))):
         raise GraphError(f"{name}: it would write into a tensor. Write np.where(mask, v, t), or t.assign(v) of a leaf.")
     if function not in CONSTANT and any(wants_gradient(value) for value in (*args, *kwargs.values())):
         raise GraphError(

@@ -53,13 +53,14 @@ class Node:
 class Leaf(Node):
     """The node of a Tensor that the user made; it knows its Tensor weakly, since the Tensor holds the gradient."""
 
-    __slots__ = ("changed",)
+    __slots__ = ("changed", "memory")
 
     changed: int
+    memory: np.ndarray[Any, Any]  # the owner's array, to tell which saved arrays an assignment changes
 
-    def __init__(self, owner: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(self, owner: Any, memory: np.ndarray[Any, Any]) -> None:
         self.op, self.parents, self.saved, self.marks = None, (), None, None
-        self.shape, self.dtype, self.order = shape, dtype, next(clock)
+        self.memory, self.shape, self.dtype, self.order = memory, memory.shape, memory.dtype, next(clock)
         self.owner, self.changed = weakref.ref(owner), self.order
 
 

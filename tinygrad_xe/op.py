@@ -151,8 +151,8 @@ class Op:
         if set(self.outputs[1:]) != set(self.residuals) or self.outputs[0] != "out" or not fresh:
             raise self._wrong(
                 f"outputs are {self.outputs}, residuals {tuple(self.residuals)}. The first output is 'out', "
-                "and each further one has a name of its own and an entry in residuals: the op that it is the output of,\n"
-                "  or None."
+                "and each further one needs an entry in residuals, the op that it is the output of or None, and a name "
+                "of its own."
             )
         for op, *arguments in filter(None, self.residuals.values()):
             named = {*arguments} <= {*self.inputs} and {*op.options} <= {*self.options}
@@ -302,7 +302,8 @@ def bound(name: str, function: Callable[..., Any], args: Any, kwargs: dict[str, 
         trace = error.__traceback__
         if isinstance(error, DTypeError) or trace is None or trace.tb_next is not None:
             raise  # from inside the function
-        takes = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+        bare = [p.replace(annotation=p.empty) for p in inspect.signature(function).parameters.values()]
+        takes = inspect.Signature(bare)
         raise DTypeError(f"{name}: {str(error).partition('() ')[2]}.\n  With a tensor it takes {takes}.") from None
 
 

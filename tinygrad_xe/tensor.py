@@ -124,6 +124,8 @@ class Tensor:
         self._name = name
         if self.node is not None and name is not None:
             self.node.name = name
+        elif self.node is not None and hasattr(self.node, "name"):
+            del self.node.name
 
     @property
     def origin(self) -> Node | None:
@@ -160,7 +162,7 @@ class Tensor:
                 f"tensor: requires_grad=True needs floating-point values, got {self.dtype}.\n"
                 "  A derivative in whole numbers has no meaning. Write xe.tensor(x.astype(float), requires_grad=True)."
             )
-        self.node = Leaf(self, self.shape, self.dtype)
+        self.node = Leaf(self, self._data)
         if self.name is not None:
             self.node.name = self.name
 
@@ -458,7 +460,7 @@ class Tensor:
         return bool(self._data)
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._data == bare(value)).any())
+        return bool(np.any(self._data == bare(value)))
 
     # -- copies ------------------------------------------------------------------------------------------------
 
@@ -598,9 +600,11 @@ def accumulate(leaves: dict[Node, Any], root_cotangent: Any) -> None:
             if type(g) is np.ndarray:
                 if g.base is not None or id(g) in given or mode.watch:  # observers may have kept it
                     g = g.copy()
-                given.add(id(g))
             elif type(g) is not Tensor:
                 g = np.asarray(g)
+            elif id(g) in given:
+                g = on_node(g._data, g.node)
+            given.add(id(g))
             owner._grad = g
         elif isinstance(old, np.ndarray) and isinstance(g, np.ndarray | np.generic):
             np.add(old, g, out=old)
@@ -639,8 +643,9 @@ def in_place(symbol: str, function: Any) -> Any:
         value = dispatch.plain(f"{symbol}=", "the operand", bare(other))
         try:
             function(self._data, value, self._data)
-        except ValueError as error:
-            raise ShapeError(f"{label(node)} {symbol}= v: {error}") from None
+        except (ValueError, TypeError) as error:
+            kind = ShapeError if isinstance(error, ValueError) else DTypeError
+            raise kind(f"{label(node)} {symbol}= v: {error}") from None
         node.changed = next(clock)
         return self
 
