@@ -77,7 +77,8 @@ def test_every_operator_takes_numpys_operands_on_either_side(operation, operand,
             operation(x, operand)
         return
     pair, plain_pair = ((x, operand), (x.data, raw)) if side == "left" else ((operand, x), (raw, x.data))
-    result, expected = operation(*pair), operation(*plain_pair)
+    # NumPy 2.0's ** takes a shortcut for some exponents, and forgets the precision of a long double.
+    result, expected = operation(*pair), (np.power if operation is operator.pow else operation)(*plain_pair)
     np.testing.assert_array_equal(np.asarray(getattr(result, "data", result)), expected)
     assert result.dtype == expected.dtype
     if operation is not operator.floordiv:
@@ -176,9 +177,7 @@ def test_lists_that_are_not_arrays_are_refused():
             xe.DTypeError, match=rf"add: b is a {type(mixed).__name__} with tensors in it. Write np.stack"
         ):
             x + mixed
-    with pytest.raises(
-        xe.DTypeError, match=r"add: unsupported operand type\(s\) for \+: 'float' and 'NoneType'\n  Shapes: a"
-    ):
+    with pytest.raises(xe.DTypeError, match="add: b is None; expected a number, an array or a tensor"):
         x + None
 
 

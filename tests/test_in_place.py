@@ -304,5 +304,5 @@ def test_no_grad_belongs_to_its_thread():
 
 def test_an_operand_that_is_no_number_is_refused_under_no_grad():
     w = xe.tensor([1.0], requires_grad=True, name="w")
-    with xe.no_grad(), pytest.raises(xe.DTypeError, match=r"tensor 'w' \+= v"):
+    with xe.no_grad(), pytest.raises(xe.DTypeError, match="the operand is None"):
         w += None

@@ -70,7 +70,8 @@ def test_every_operator_gives_numpys_values_and_dtype_with_the_operand_on_either
         plain = np.array(other) if isinstance(other, list | tuple | range) else other
         for tensor in (xe.tensor(values), xe.tensor(values, requires_grad=values.dtype.kind == "f")):
             for arguments, plains in (((tensor, other), (values, plain)), ((other, tensor), (plain, values))):
-                expected = evaluate(function, *plains)
+                # NumPy 2.0's ** takes a shortcut for some exponents, with another dtype than np.power's.
+                expected = evaluate(np.power if function is operator.pow else function, *plains)
                 if isinstance(expected, TypeError):
                     with pytest.raises(TypeError):
                         function(*arguments)
@@ -248,10 +249,12 @@ def test_operands_that_are_not_real_arrays_raise_and_say_which(function, operand
 
 def test_none_is_no_operand():
     t = xe.tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(DTypeError, match="add: unsupported operand type"):
+    with pytest.raises(DTypeError, match="add: b is None; expected a number, an array or a tensor"):
         t + None
     with pytest.raises(DTypeError, match="less: "):
         operator.lt(t, None)
+    with pytest.raises(DTypeError, match="sigmoid: x is None"):
+        xe.sigmoid(None)
 
 
 @pytest.mark.parametrize("function", [operator.add, operator.mul, operator.pow, operator.lt, operator.eq])

@@ -163,7 +163,7 @@ def small_zeros(shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 @differentiable("x", broadcasts=True, elementwise=True,
-                x=lambda g, out: g * (out > 0), taken={"x": lambda out, x: x >= 0})  # fmt: skip
+                x=lambda g, out: g * (out > 0), taken={"x": lambda x: np.logical_not(x < 0)})  # fmt: skip
 def relu(x: Any) -> Any:
     """max(x, 0), elementwise. Gradient: 1 for x > 0, else 0, also at 0.
 

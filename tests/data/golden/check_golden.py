@@ -2,7 +2,7 @@
 # ruff: noqa
 """Check a cross-entropy implementation against recorded TensorFlow values and a 60-digit reference.
 
-    python check_golden.py golden_dev.json --impl tinygrad_xe        # the planned tensor API
+    python check_golden.py golden_dev.json --impl tinygrad_xe        # the tensor API
     python check_golden.py golden_dev.json --impl my_adapter         # a module with loss_and_grads(...)
     python check_golden.py golden_dev.json --impl stored-tf          # TensorFlow's own recorded values
 
@@ -90,7 +90,7 @@ def ulps(x, hi, lo, scale, dtype):
 
 # ------------------------------------------------------------------ running
 def tensor_api(mod):
-    """Adapter for the planned API: tensor(), losses.NAME, backward, grad."""
+    """Adapter for the tensor API: tensor(), losses.NAME, backward, grad."""
     def loss_and_grads(name, labels, logits, cot=None, **kw):
         y = mod.tensor(labels, requires_grad=True) if labels.dtype.kind == "f" else mod.tensor(labels)
         z = mod.tensor(logits, requires_grad=True)
