@@ -18,13 +18,14 @@ from cases import (
     REAL,
     UNIT,
     Case,
+    Domain,
     Shape,
     each,
     elements,
 )
 
 import tinygrad_xe as xe
-from tinygrad_xe.ops import elementwise, linalg
+from tinygrad_xe.ops import einsum, elementwise, linalg, ordering, selection, solve
 
 
 def normal_cdf(x: np.ndarray) -> np.ndarray:
@@ -70,6 +71,98 @@ def scattered(values: np.ndarray, key: Any, shape: Shape) -> np.ndarray:
     out = np.zeros(shape, values.dtype)
     np.add.at(out, key, values)
     return out
+
+
+
+
+def sinc_derivative(x: np.ndarray, order: int) -> np.ndarray:
+    """From sinc(x), the integral of cos(pi x t) over t from 0 to 1, by Gauss's rule."""
+    t, w = np.polynomial.legendre.leggauss(60)
+    t, w = (t + 1) / 2, w / 2
+    turned = np.cos(np.multiply.outer(x * math.pi, t) + order * math.pi / 2)
+    return np.asarray((w * (math.pi * t) ** order * turned).sum(-1), x.dtype)
+
+
+def cofactor(a: np.ndarray) -> np.ndarray:
+    """det(a) a^-T, the first derivative of det at a regular matrix."""
+    return np.linalg.det(a)[..., None, None] * np.swapaxes(np.linalg.inv(a), -1, -2)
+
+
+def cofactor_slope(a: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """det(a) (tr(a^-1 h) a^-T - (a^-1 h a^-1)^T), the second derivative of det at a regular matrix."""
+    inverse = np.linalg.inv(a)
+    along = inverse @ h
+    found = np.trace(along, axis1=-2, axis2=-1)[..., None, None] * inverse - along @ inverse
+    return np.linalg.det(a)[..., None, None] * np.swapaxes(found, -1, -2)
+
+
+SMALL = Domain(-1, 1, far=())
+
+
+def regular(call: Callable[..., Any]) -> dict[str, Any]:
+    """`call` of matrices that are far from singular, ``a + 3 I``, compared with NumPy to 12 digits."""
+
+    def of_sum(a: Any, *others: Any, **options: Any) -> Any:
+        return call(a + 3 * np.eye(a.shape[-1], dtype=a.dtype), *others, **options)
+
+    return dict(call=of_sum, reference=of_sum)
+
+
+def gram(a: Any) -> Any:
+    """A positive definite matrix."""
+    return a @ np.swapaxes(a, -1, -2) + np.eye(a.shape[-2], dtype=a.dtype)
+
+
+def torch_regular(t: Any, a: Any) -> Any:
+    return a + 3 * t.eye(a.shape[-1], dtype=a.dtype)
+
+
+def torch_gram(t: Any, a: Any) -> Any:
+    return a @ a.swapaxes(-1, -2) + t.eye(a.shape[-2], dtype=a.dtype)
+
+
+def close(call: Callable[..., Any]) -> dict[str, Any]:
+    """`call`, compared with NumPy to 12 digits: products are added up in another order."""
+    return dict(call=call, reference=call)
+
+
+def einsums(*subscripts: str) -> tuple[dict[str, Any], ...]:
+    return tuple({"subscripts": s} for s in subscripts)
+
+
+def einsum_case(shapes: tuple[Shape, ...], *subscripts: str, **more: Any) -> dict[str, Any]:
+    return dict(
+        domains=(REAL,) * len(shapes), shapes=shapes, options=einsums(*subscripts),
+        **close(lambda *arrays, subscripts, **options: np.einsum(subscripts, *arrays, **options)),
+        torch=lambda t, *arrays, subscripts, **options: t.einsum(subscripts, *arrays), **more,
+    )  # fmt: skip
+
+
+def padded(t: Any, a: Any, mode: str, pad_width: Any, **options: Any) -> Any:
+    """PyTorch's padding of the last axis, which wants a batch beside it."""
+    if mode not in ("reflect", "edge", "wrap") or pad_width != ((0, 0), (1, 2)):
+        return NotImplemented
+    return t.nn.functional.pad(a[None], (1, 2), {"edge": "replicate", "wrap": "circular"}.get(mode, mode))[0]
+
+
+TIES = np.array([[0, 1, 1, 2], [0, 0, 0, 0], [0, 1, 2, 3]])
+
+
+def torch_quantile(t: Any, a: Any, q: Any, axis: Any, keepdims: bool) -> Any:
+    """PyTorch's quantile, for one axis or all."""
+    if isinstance(axis, tuple) or np.ndim(q) == 2:
+        return NotImplemented
+    return t.quantile(a, t.tensor(q, dtype=t.float64), axis, keepdims)
+
+
+def new(module: Any, name: str, *args: Any, **more: Any) -> list[Case]:
+    """The case of a function that older releases of NumPy lack."""
+    function = getattr(module, name, None)
+    return [] if function is None else [Case(function, *args, **more)]
+
+
+def norm_2(t: Any, x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    return t.linalg.vector_norm(x, ord, axis, keepdims)
 
 
 MIN_AND_MAX: list[dict[str, Any]] = [{"min": 0.11}, {"min": -1.01, "max": 1.51}] if np.__version__ >= "2.1" else []
@@ -120,6 +213,15 @@ CASES: list[Case] = [
     elements(np.arccosh,      ABOVE_ONE,         torch="arccosh"),
     elements(np.arctanh,      UNIT,              torch="arctanh"),
     elements(np.hypot,        REAL, NONZERO,     torch="hypot"),
+    elements(np.sinc,         REAL,              torch="sinc"),
+    elements(elementwise.sinc_derivative.function, REAL, options=each(order=[1, 2, 5]),
+         call=elementwise.sinc_derivative, reference=sinc_derivative),
+    elements(np.copysign,     NONZERO,
+         call=lambda a: np.copysign(a, (two_of_three(a, a) - 0.5).astype(a.dtype)),
+         torch=lambda t, a: t.copysign(a, t.from_numpy(two_of_three(a.detach(), a.detach()) - 0.5))),
+    elements(np.conjugate,    REAL,              torch="conj"),
+    elements(np.real,         REAL,              torch="real"),
+    elements(np.real_if_close, REAL),
     elements(np.deg2rad,      REAL,              torch="deg2rad"),
     elements(np.rad2deg,      REAL,              torch="rad2deg"),
     elements(np.radians,      REAL,              torch="deg2rad"),
@@ -205,6 +307,128 @@ CASES: list[Case] = [
          + each(ord=[None, 1, 2, 2.5, 3, np.inf, -np.inf], axis=[0, (1,)])
          + each(axis=[(0, 1), (1, 0)], ord=[None, 1, np.inf]),
          torch=lambda t, x, ord=None, axis=None, keepdims=False: t.linalg.norm(x, ord, axis, keepdims)),
+    # -- products over named axes; test_einsum.py says more
+    Case(np.einsum, **einsum_case(((2, 3), (3, 4)), "ij,jk->ik", "ij,jk", "ij,jk->ki", "ij,jk->", "ij,kl->jikl",
+                                  "... j, jk -> k ...", "aB,Bc->c")),
+    Case(einsum.einsum_pair_of_numpy, (REAL, REAL), ((2, 3, 4), (3, 4, 5)), einsums("ijk,jkl->il", "ijk,jkl->jlik"),
+         call=einsum.einsum_pair, reference=lambda a, b, subscripts: np.einsum(subscripts, a, b)),
+    Case(np.tensordot, (REAL, REAL), ((2, 3, 4), (4, 3, 2)),
+         each(axes=[0, 1, (2, 0), ([1, 2], [1, 0]), ((-1, 0, 1), (0, -1, 1))]), **close(np.tensordot),
+         torch=lambda t, a, b, axes: t.tensordot(a, b, axes if isinstance(axes, int) else [*map(as_tuple, axes)])),
+    Case(np.kron, (REAL, REAL), ((2, 3), (3, 1, 2)), torch=lambda t, a, b: t.kron(a, b)),
+    Case(np.cross, (REAL, REAL), ((2, 3), (4, 2, 3)),
+         ({}, {"axisc": 0}, {"axisb": -1, "axisa": 1, "axisc": 1}),
+         torch=lambda t, a, b, **o: NotImplemented if o else t.linalg.cross(a[None], b)),
+    # -- matrices
+    Case(np.diagonal, (REAL,), ((2, 3, 4),), each(offset=[0, 1, -1, 5], axis1=[0, -1], axis2=[1]),
+         torch=lambda t, a, offset, axis1, axis2: t.diagonal(a, offset, axis1, axis2)),
+    Case(np.diag,     (REAL,), ((3, 4),), each(k=[0, 2, -1]), torch=lambda t, a, k: t.diag(a, k)),
+    Case(np.diagflat, (REAL,), ((2, 2),), each(k=[0, 2, -1]), torch=lambda t, a, k: t.diagflat(a, k)),
+    Case(np.trace,    (REAL,), ((2, 3, 4),), each(offset=[0, 1, -1], axis1=[0, 2], axis2=[1])),
+    Case(np.tril,     (REAL,), ((2, 3, 4),), each(k=[0, 1, -2]), torch=lambda t, a, k: t.tril(a, k)),
+    Case(np.triu,     (REAL,), ((4,),), each(k=[0, 1, -2])),
+    Case(np.linalg.solve, (SMALL, SMALL), ((2, 3, 3), (3, 2)), **regular(np.linalg.solve),
+         torch=lambda t, a, b: t.linalg.solve(torch_regular(t, a), b)),
+    Case(np.linalg.inv, (SMALL,), ((2, 3, 3),), **regular(np.linalg.inv),
+         torch=lambda t, a: t.linalg.inv(torch_regular(t, a))),
+    Case(np.linalg.det, (SMALL,), ((2, 3, 3),), **regular(np.linalg.det),
+         torch=lambda t, a: t.linalg.det(torch_regular(t, a))),
+    Case(np.linalg.slogdet, (SMALL,), ((2, 3, 3),), **regular(lambda a: np.linalg.slogdet(a).logabsdet),
+         torch=lambda t, a: t.linalg.slogdet(torch_regular(t, a)).logabsdet),
+    Case(solve.log_abs_det.function, (SMALL,), ((2, 3, 3),), call=regular(solve.log_abs_det)["call"],
+         reference=regular(lambda a: np.linalg.slogdet(a)[1])["call"]),
+    Case(solve.cofactor.function, (SMALL,), ((2, 3, 3),), call=regular(solve.cofactor)["call"],
+         reference=regular(cofactor)["call"]),
+    Case(solve.cofactor_slope.function, (SMALL, SMALL), ((2, 4, 4), (2, 4, 4)),
+         call=regular(solve.cofactor_slope)["call"], reference=regular(cofactor_slope)["call"]),
+    Case(solve.nan_where_singular.function, (SMALL,), ((2, 3, 3),), each(least=[0.0, 1e-3]),
+         call=regular(solve.nan_where_singular)["call"], reference=regular(lambda a, least: a)["call"]),
+    Case(np.linalg.cholesky, (REAL,), ((2, 3, 4),), each(upper=[False, True]),
+         **close(lambda a, upper: np.linalg.cholesky(gram(a), upper=upper)),
+         torch=lambda t, a, upper: t.linalg.cholesky(torch_gram(t, a), upper=upper)),
+    Case(np.linalg.matrix_power, (SMALL,), ((2, 3, 3),), each(n=[1, 2, 3, 5, 8, -1, -3]),
+         **regular(np.linalg.matrix_power),
+         torch=lambda t, a, n: t.linalg.matrix_power(torch_regular(t, a), n)),
+    Case(np.linalg.multi_dot, (REAL, REAL, REAL), ((2, 3), (3, 4), (4,)), **close(lambda *a: np.linalg.multi_dot(a)),
+         torch=lambda t, *a: t.linalg.multi_dot(a)),
+    Case(np.linalg.matmul,      (REAL, REAL), ((3, 4), (4, 2)), torch=lambda t, a, b: t.matmul(a, b)),
+    Case(np.linalg.outer,       (REAL, REAL), ((3,), (4,)), torch=lambda t, a, b: t.outer(a, b)),
+    Case(np.linalg.tensordot,   (REAL, REAL), ((2, 3, 4), (3, 4, 2)), **close(np.linalg.tensordot)),
+    Case(np.linalg.diagonal,    (REAL,), CUBE, each(offset=[0, 1, -1]),
+         torch=lambda t, a, offset: t.linalg.diagonal(a, offset=offset)),
+    Case(np.linalg.trace,       (REAL,), CUBE, each(offset=[0, 1, -1])),
+    Case(np.linalg.cross,       (REAL, REAL), ((4, 3), (4, 3)), torch=lambda t, a, b: t.linalg.cross(a, b)),
+    Case(np.linalg.matrix_transpose, (REAL,), CUBE, torch=lambda t, a: a.mT),
+    Case(np.matrix_transpose,   (REAL,), CUBE, torch=lambda t, a: a.mT),
+    Case(np.linalg.vector_norm, (NONZERO,), CUBE,
+         each(axis=[None, 1, (0, 2), (2, -3)], keepdims=[False, True])
+         + each(ord=[1, 3, np.inf], axis=[None, -1, (1, 2)]),
+         **close(np.linalg.vector_norm), torch=norm_2, empty=False),
+    Case(np.linalg.matrix_norm, (NONZERO,), CUBE, each(ord=["fro", 1, -np.inf], keepdims=[False, True]),
+         **close(np.linalg.matrix_norm), empty=False,
+         torch=lambda t, x, ord, keepdims: t.linalg.matrix_norm(x, ord, keepdim=keepdims)),
+    Case(np.linalg.vecdot, (REAL, REAL), ((2, 3, 4), (3, 4)), **close(np.linalg.vecdot),
+         torch=lambda t, a, b: t.linalg.vecdot(a, b)),
+    Case(np.vecdot, (REAL, REAL), ((2, 3, 4), (3, 4)), **close(np.vecdot), torch=lambda t, a, b: t.linalg.vecdot(a, b)),
+    *new(np, "matvec", (REAL, REAL), ((2, 3, 4), (2, 4)), **close(getattr(np, "matvec", None)),
+         torch=lambda t, a, b: (a @ b[..., None])[..., 0]),
+    *new(np, "vecmat", (REAL, REAL), ((2, 3), (2, 3, 4)), **close(getattr(np, "vecmat", None)),
+         torch=lambda t, a, b: (a[..., None, :] @ b)[..., 0, :]),
+    # -- sorted values; test_ordering.py says more
+    Case(np.sort, (REAL,), CUBE, (*each(axis=[None, 0, 1, -1]), {"kind": "heapsort"}, {"stable": True}),
+         torch=lambda t, a, axis=-1, **kind: (t.sort(a.reshape(-1)) if axis is None else t.sort(a, axis))[0]),
+    Case(np.partition, (REAL,), CUBE, each(kth=[0, 1, [0, -1]], axis=[0, 1, -1]) + each(kth=[7], axis=[None])),
+    Case(ordering.share_ties.function, (REAL,), ((3, 4),), each(keys=[TIES]), empty=False,
+         call=lambda a, keys: ordering.share_ties(a, keys[: a.shape[0], : a.shape[1]]),
+         reference=lambda a, keys: np.array([[v[k == one].mean() for one in k] for v, k in zip(a, keys)], a.dtype)),
+    Case(np.median, (REAL,), CUBE, REDUCED[:-2], empty=False,
+         torch=lambda t, a, **options: torch_quantile(t, a, 0.5, **options)),
+    Case(np.quantile, (REAL,), CUBE, empty=False, float64=True, torch=torch_quantile,
+         options=each(q=[0, 0.3, 1.0, [0.1, 0.5], [[0.25], [0.7]]], axis=[None, 1, (0, -1)], keepdims=[False, True])),
+    Case(np.percentile, (REAL,), CUBE, each(q=[30, 62.5], axis=[None, 1])),
+    # -- laying out
+    Case(np.pad, (REAL,), ((3, 4),), each(mode=["constant", "edge", "reflect", "symmetric", "wrap"],
+                                          pad_width=[1, (2, 1), ((0, 0), (1, 2)), ((1,), (7,))])
+         + each(mode=["constant"], pad_width=[((1, 0), (2, 1))], constant_values=[1.5, (1, 2), ((1, 2), (3, 4))]),
+         torch=padded),
+    Case(np.select,   (REAL, REAL), ((3, 4), (3, 4)),
+         call=lambda a, b: np.select([np.arange(a.shape[-1]) < 1, two_of_three(a, b)], [2 * a, b], 0.5)),
+    Case(np.piecewise, (NONZERO,), ((3, 4),),
+         call=lambda a: np.piecewise(a, [a < -1, two_of_three(a, a) & (a > 0)], [np.sin, lambda v: v * v, -1.5])),
+    Case(np.extract,  (REAL,), ((3, 4),), call=lambda a: np.extract(two_of_three(a, a), a)),
+    Case(np.delete,   (REAL,), ((3, 4),), each(obj=[1, [0, 2], slice(0, 2)], axis=[None, 0, -1])),
+    Case(np.meshgrid, (REAL, REAL), ((3,), (4,)), each(indexing=["xy", "ij"], sparse=[False, True]),
+         call=lambda a, b, **options: np.multiply(*np.meshgrid(a, b, **options))),
+    Case(np.rollaxis, (REAL,), CUBE, each(axis=[0, 1, -1], start=[0, 1, 3, -1])),
+    Case(np.linspace, (REAL, REAL), ((2,), (3, 1)), each(num=[1, 2, 5], endpoint=[False, True], axis=[0, -1])),
+    *new(np, "unstack", (REAL,), CUBE, each(axis=[0, -1]), call=lambda a, axis: np.unstack(a, axis=axis)[1]),
+    # -- differences, integrals, sums
+    Case(np.gradient, (REAL,), ((5, 4),), each(axis=[0, -1], edge_order=[1, 2]), reference=np.gradient),
+    Case(np.trapezoid, (REAL, REAL), ((3, 4), (4,)), torch=lambda t, y, x: t.trapezoid(y, x)),
+    Case(np.interp, (UNIT, REAL), ((7,), (4,)), float64=True, empty=False,
+         **close(lambda x, fp: np.interp(x, [-0.7, -0.21, 0.33, 0.71], fp))),
+    Case(np.unwrap, (REAL,), ((3, 4),), each(axis=[0, -1], period=[2 * math.pi, 1.7]), reference=np.unwrap,
+         empty=False),
+    Case(np.ediff1d, (REAL, REAL), ((3, 4), (2,)), call=lambda a, b: np.ediff1d(a, to_end=b, to_begin=b[:1])),
+    Case(np.convolve, (REAL, REAL), ((5,), (4,)), each(mode=["full", "same", "valid"]), **close(np.convolve)),
+    Case(np.correlate, (REAL, REAL), ((3,), (6,)), each(mode=["full", "same", "valid"]), **close(np.correlate)),
+    Case(selection.convolve_full.function, (REAL, REAL), ((5,), (3,)), call=selection.convolve_full,
+         reference=lambda a, v: np.convolve(a, v)),
+    Case(np.polyval, (REAL, REAL), ((4,), (3,))),
+    Case(np.cov, (REAL, REAL), ((3, 4), (3, 4)), each(rowvar=[False, True], bias=[False, True]), **close(np.cov),
+         float64=True, empty=False),
+    Case(np.corrcoef, (REAL,), ((3, 4),), **close(np.corrcoef), float64=True, empty=False,
+         torch=lambda t, a: t.corrcoef(a)),
+    Case(np.nansum, (REAL,), CUBE, REDUCED, torch=reduced("nansum")),
+    Case(np.nanprod, (NONZERO,), CUBE, REDUCED),
+    Case(np.nanmean, (REAL,), CUBE, REDUCED, torch=reduced("nanmean")),
+    Case(np.nanvar, (REAL,), CUBE, each(axis=AXES[:-1], ddof=[0, 1], keepdims=[False, True]), empty=False,
+         reference=np.nanvar,
+         torch=lambda t, a, axis, ddof, keepdims: t.var(a, axis, correction=ddof, keepdim=keepdims)),
+    Case(np.nanmax, (REAL,), CUBE, REDUCED[:-2], empty=False),
+    Case(np.nanmin, (REAL,), CUBE, REDUCED[:-2], empty=False),
+    *new(np, "cumulative_sum",  (REAL,), CUBE, each(axis=[0, -1], include_initial=[False, True])),
+    *new(np, "cumulative_prod", (NONZERO,), CUBE, each(axis=[0, -1], include_initial=[False, True])),
     # -- shapes
     Case(np.reshape,      (REAL,), CUBE, each(shape=[(4, 6), (-1, 2), -1, 24], order=["C", "F"]),
          call=lambda a, shape, order: np.reshape(a, shape, order=order)),

@@ -345,7 +345,7 @@ def test_numpys_out_may_be_none():
 def test_a_function_without_a_rule_raises_when_a_gradient_would_be_lost():
     x = leaf([[2.0, 1.0], [0.0, 3.0]])
     for call, name in [
-        (lambda: np.linalg.cholesky(x), "np.linalg.cholesky"),
+        (lambda: np.linalg.pinv(x), "np.linalg.pinv"),
         (lambda: np.fft.rfft2(x), "np.fft.rfft2"),
         (lambda: np.spacing, None),
         (lambda: np.modf(x), "np.modf"),
@@ -361,10 +361,10 @@ def test_a_function_without_a_rule_raises_when_a_gradient_would_be_lost():
 def test_a_function_without_a_rule_runs_on_plain_values_when_none_would():
     x = leaf([[2.0, 1.0], [0.0, 3.0]])
     for quiet in (x.detach(), xe.tensor(x.data)):
-        np.testing.assert_array_equal(np.linalg.cholesky(quiet), np.linalg.cholesky(x.data))
+        np.testing.assert_array_equal(np.linalg.pinv(quiet), np.linalg.pinv(x.data))
         np.testing.assert_array_equal(np.block([[quiet, quiet]]), np.block([[x.data, x.data]]))
     with xe.no_grad():
-        np.testing.assert_array_equal(np.linalg.cholesky(x), np.linalg.cholesky(x.data))
+        np.testing.assert_array_equal(np.linalg.pinv(x), np.linalg.pinv(x.data))
         fractional, whole = np.modf(x)
         assert type(fractional) is type(whole) is np.ndarray
 
@@ -650,7 +650,6 @@ def losses_of(x):
         "np.float64": lambda: np.float64(x),
         "assigning a part": assign_part,
         "assigning an element": assign_element,
-        "np.linspace": lambda: np.linspace(0, x[0], 2),
         "np.random": lambda: np.random.default_rng(0).normal(x),
     }
 
@@ -677,7 +676,7 @@ def test_the_same_conversion_works_where_no_gradient_is_lost(way):
         losses_of(x)[way]()
     y = x * 1.0
     y.backward(np.ones(1))
-    if "element" not in way and "linspace" not in way:
+    if "element" not in way:
         losses_of(y)[way]()
 
 

@@ -262,9 +262,14 @@ def test_where_takes_conditions_of_every_type():
     assert gradients(lambda s: np.where(True, s, 0.0), [x])[0].tolist() == [1, 1]
 
 
-def test_where_with_a_condition_alone_names_nonzero():
-    with pytest.raises(ArgumentError, match=r"where: expected three arguments\..*np\.nonzero\(condition\)"):
-        np.where(xe.tensor([1.0, -1.0]) > 0)
+def test_where_with_a_condition_alone_gives_the_places_as_numpy_does():
+    x = xe.tensor([[1.0, -1.0], [0.0, 2.0]], requires_grad=True)
+    for places in (np.where(x > 0), np.where(x)):
+        assert all(type(axis) is np.ndarray for axis in places)
+    assert [axis.tolist() for axis in np.where(x > 0)] == [[0, 1], [0, 1]]
+    assert x[np.where(x > 0)].sum().item() == 3
+    with pytest.raises(xe.DTypeError, match="where: missing 1 required positional argument: 'b'"):
+        np.where(x > 0, x)
 
 
 def test_nan_to_num_sends_no_gradient_to_what_it_replaced():

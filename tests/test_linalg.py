@@ -24,11 +24,13 @@ def drawn(*shapes: tuple[int, ...]) -> list[np.ndarray]:
     return [rng.uniform(-1, 1, shape) for shape in shapes]
 
 
-def check(function: Any, arrays: list[np.ndarray]) -> None:
-    """Value, first and second derivatives against NumPy and differences."""
+def check(function: Any, arrays: list[np.ndarray], loose: bool = False) -> None:
+    """Value, first and second derivatives against NumPy and differences; `loose` where sums run in another order."""
     rng = np.random.default_rng(1)
     expected = function(*arrays)
-    np.testing.assert_allclose(function(*(xe.tensor(a) for a in arrays)).data, expected, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(
+        function(*(xe.tensor(a) for a in arrays)).data, expected, rtol=1e-12 if loose else 1e-14, atol=1e-15
+    )
     cotangent, direction, along = (
         rng.uniform(-1, 1, np.shape(expected)),
         random(rng, arrays),
@@ -187,3 +189,26 @@ def test_norms_that_numpy_refuses_are_refused():
         np.linalg.norm(xe.tensor([[[1.0]]]), axis=(0, 1, 2))
     with pytest.raises((ValueError, IndexError), match="axis 3 is out of bounds"):
         np.linalg.norm(xe.tensor([1.0]), axis=3)
+
+
+@pytest.mark.parametrize("dtype, size", [(np.float64, 200), (np.float32, 30)])
+@pytest.mark.parametrize(
+    "options", [{}, {"axis": 0}, {"axis": (0, 1)}, {"ord": 3, "axis": 0}, {"ord": 1.5, "axis": 0}], ids=str
+)
+def test_a_vector_whose_squares_leave_the_range_of_floats_has_its_norm_and_its_direction(options, dtype, size):
+    unit = np.array([[3.0], [-4.0]])
+    norm = lambda t: np.linalg.norm(t, **options)
+    value, slope_of_unit = norm(unit), gradients(norm, [unit])[0]
+    for scale in (10.0**size, 10.0**-size):
+        x = (unit * scale).astype(dtype)
+        with np.errstate(over="ignore"):  # NumPy's own attempt
+            found = norm(xe.tensor(x)).data
+            np.testing.assert_allclose(np.float64(found) / scale, value, rtol=1e-5)
+            np.testing.assert_allclose(gradients(norm, [x])[0], slope_of_unit, rtol=1e-5)
+
+
+def test_rows_of_very_different_size_have_each_their_norm():
+    x = np.array([[3e-200, 4e-200], [3.0, 4.0], [3e200, 4e200], [0.0, 0.0], [np.inf, 1.0]])
+    with np.errstate(over="ignore"):
+        found = np.linalg.norm(xe.tensor(x), axis=1)
+    np.testing.assert_allclose(found.data, [5e-200, 5, 5e200, 0, np.inf], rtol=1e-14)

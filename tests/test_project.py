@@ -19,14 +19,17 @@ PACKAGE = ROOT / "tinygrad_xe"
 # each row imports from its own row and the rows above it
 ORDER = [
     {"_version", "errors"},
-    {"op"},
+    {"op", "containers", "batch"},
     {"ops"},
     {"graph"},
     {"dispatch"},
     {"backward"},
     {"tensor"},
-    {"watch"},
-    {"transforms", "losses", "closed_forms", "nn", "optim", "check", "metrics", "random", "data"},
+    {"watch", "pullback"},
+    {
+        "transforms", "recompute", "losses", "closed_forms", "nn", "optim", "check", "differences", "metrics", "random",
+        "data", "custom", "custom_op", "custom_checks",
+    },
     {"program"},
     {"study", "viz", "training", "checkpoints", "parallel"},
     {"demo"},

@@ -37,18 +37,16 @@ def test_functions_take_their_arguments_by_keyword():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda t: np.sinc(t),
         lambda t: np.modf(t),
-        lambda t: np.unwrap(t),
-        lambda t: np.percentile(t, 50),
-        lambda t: np.percentile(X, q=t),
-        lambda t: np.select([X > 1], [t], 0.0),
-        lambda t: np.linspace(0.0, t, 3),
+        lambda t: np.block([t, t]),
+        lambda t: np.unique(t),
+        lambda t: np.fft.fft(t),
+        lambda t: np.histogram(t)[0],
     ],
 )
 def test_a_function_without_a_rule_raises_when_tracked_and_runs_on_the_values_when_not(call):
     t = xe.tensor(X, requires_grad=True)
-    with pytest.raises(GraphError, match=r"(?s)^np\.\w+: there is no gradient rule for it.*t\.detach\(\)"):
+    with pytest.raises(GraphError, match=r"(?s)^np\.[\w.]+: there is no gradient rule for it.*t\.detach\(\)"):
         call(t)
     expected = call(X)
     for found in (call(t.detach()), untracked(call, t)):

@@ -158,6 +158,12 @@ def test_relu_has_slope_0_at_0_and_does_not_pass_an_infinity_that_it_cut_off():
     assert xe.relu(np.array([-1.0, 2.0])).tolist() == [0, 2]
 
 
+def test_relu_hands_the_cotangent_to_a_nan_as_maximum_does():
+    x, g = np.array([np.nan, -1.0]), np.array([np.nan, 3.0])
+    for function in (xe.relu, lambda t: np.maximum(t, 0)):
+        np.testing.assert_array_equal(gradients(function, [x], g)[0], [np.nan, 0])
+
+
 def test_gelu_refuses_an_unknown_word():
     with pytest.raises(ArgumentError, match="gelu: approximate must be 'none' or 'tanh', got 'fast'"):
         xe.gelu(np.array([1.0]), approximate="fast")

@@ -2,6 +2,8 @@
 
 from . import closed_forms, data, losses
 from ._version import __version__
+from .check import check_gradients
+from .custom import custom_gradient, op
 from .errors import (
     ArgumentError,
     BoundsError,
@@ -9,6 +11,7 @@ from .errors import (
     DTypeError,
     EmptyMeanWarning,
     GradientLostError,
+    GradientMismatchError,
     GraphError,
     LabelGradientWarning,
     NonFiniteError,
@@ -33,16 +36,21 @@ from .ops.special import (
     softmax,
     softplus,
 )
+from .recompute import checkpoint
 from .tensor import Tensor, tensor
+from .transforms import grad, hessian, hvp, jacobian, jvp, stop_gradient, value_and_grad, vjp
 from .watch import detect_nonfinite, record
 
 __all__ = [
     "Tensor", "detect_nonfinite", "no_grad", "record", "tensor",
+    "check_gradients", "checkpoint", "custom_gradient", "grad", "hessian", "hvp", "jacobian", "jvp", "op",
+    "stop_gradient", "value_and_grad", "vjp",
     "elu", "erf", "erfc", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu", "scatter_add",
     "sigmoid", "silu", "softmax", "softplus",
     "closed_forms", "data", "losses", "viz",
     "ArgumentError", "BoundsError", "DTypeError", "DeclarationError", "EmptyMeanWarning", "GradientLostError",
-    "GraphError", "LabelGradientWarning", "NonFiniteError", "ShapeError", "XeError", "XeWarning", "__version__",
+    "GradientMismatchError", "GraphError", "LabelGradientWarning", "NonFiniteError", "ShapeError", "XeError",
+    "XeWarning", "__version__",
 ]  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
+from .batch import Batch
 from .dispatch import limits_meant
 from .errors import DTypeError, GraphError, ShapeError
 from .graph import RELEASED, Leaf, Node, clock, fingerprint, label, mode, place, watching
@@ -19,6 +20,9 @@ from .op import Op, restore
 hooked: weakref.WeakSet[Node] = weakref.WeakSet()
 
 make_tensor: Callable[[Any, Node | None], Any]
+
+#: Results and their cotangents, from which a sweep starts.
+Seeds = list[tuple[Node, Any]]
 
 
 def connect(constructor: Callable[[Any, Node | None], Any]) -> None:
@@ -55,13 +59,9 @@ def pull(root: Node, cotangent: Any, *, create_graph: bool = False, retain_graph
     """
     with np.errstate(all="ignore"):  # infinities in a gradient are for detect_nonfinite() to name
         if create_graph or mode.watch or hooked:
-            leaves, visited = careful_sweep(root, cotangent, create_graph)
+            leaves, visited = careful_sweep([(root, cotangent)], create_graph, create_graph)
         else:
-            leaves, visited, selects = sweep(root, cotangent)
-            # A branch not taken can only harm by 0 * inf = NaN, and a NaN reaches some leaf: masks are worth their cost
-            # (up to 3 NumPy calls an edge) only then.
-            if selects and any(map(holds_nan, leaves.values())):
-                leaves, visited = careful_sweep(root, cotangent, False)
+            leaves, visited = masked_if_needed([(root, cotangent)])
     check_leaves(visited, leaves)
     if not (create_graph or retain_graph):
         for node in visited:
@@ -69,34 +69,108 @@ def pull(root: Node, cotangent: Any, *, create_graph: bool = False, retain_graph
     return leaves
 
 
+def pull_to(targets: list[Node], seeds: Seeds, record: str, outside: bool) -> dict[Node, Any]:
+    """Carry cotangents from one or more results back to `targets` and no further, for the transforms.
+
+    Parameters
+    ----------
+    targets : list of Node
+        Where to stop. What was recorded before the oldest of them is left alone.
+    seeds : list of (Node, cotangent)
+    record : {"", "cotangents", "all"}
+        What the sweep is recorded as a function of: nothing, the given cotangents, or also what the graph saved.
+    outside : bool
+        Whether the graph goes on behind the targets, or past them: see `reach`.
+
+    Returns
+    -------
+    dict of Node to ndarray, Batch or Tensor
+        The cotangents of the targets that were reached. The graph keeps its arrays.
+    """
+    oldest = max([target.order for target in targets])  # the clock runs downwards
+    if outside:
+        seeds = [(node, g) for node, g in seeds if node.order <= oldest]
+    with np.errstate(all="ignore"):
+        if record or outside or mode.watch or hooked:
+            leaves, visited = careful_sweep(seeds, record == "all", bool(record), {*targets}, oldest)
+        else:
+            leaves, visited = masked_if_needed(seeds)
+    # What a closure reaches may have been assigned to as well.
+    check_leaves(visited, reach([node for node, _ in seeds])[0] if outside else leaves)
+    return leaves
+
+
+def reach(nodes: list[Node], oldest: int = 0) -> tuple[set[Node], bool]:
+    """The nodes that `nodes` were computed by, and whether one of them was recorded before `oldest`; it ends there."""
+    pending, seen = [*nodes], {*nodes}
+    while pending:
+        for parent in pending.pop().parents:
+            if parent is not None and parent not in seen:
+                if parent.order > oldest:
+                    return seen, True
+                seen.add(parent)
+                pending.append(parent)
+    return seen, False
+
+
+def masked_if_needed(seeds: Seeds) -> tuple[dict[Node, Any], list[Node]]:
+    """Sweep without masks, and once more with them where that may have done harm.
+
+    A branch not taken can only harm by 0 * inf = NaN, and a NaN reaches some leaf: masks are worth their cost (up to 3
+    NumPy calls an edge) only then.
+    """
+    leaves, visited, selects = sweep(seeds)
+    if selects and any(map(holds_nan, leaves.values())):
+        return careful_sweep(seeds)
+    return leaves, visited
+
+
 def holds_nan(g: Any) -> bool:
     """Whether `g` has a NaN: a sum of squares is NaN only then, and costs 0.7 us where np.isnan(g).any() takes 2."""
-    total = np.vdot(g, g)
+    if type(g) is Batch:
+        g = g.rows
+    if not isinstance(g, np.ndarray | np.generic):
+        return False  # symbols
+    total: Any = np.vdot(g, g)  # type: ignore[arg-type]
     return bool(total != total)
 
 
-def sweep(root: Node, cotangent: Any) -> tuple[dict[Node, Any], list[Node], bool]:
+def begin(seeds: Seeds) -> tuple[dict[int, Any], list[tuple[int, Node]]]:
+    """The cotangents by the numbers of their nodes, and the heap of these, from which a sweep starts."""
+    cotangents: dict[int, Any] = {}
+    heap: list[tuple[int, Node]] = []
+    for node, g in seeds:
+        number = node.order
+        if number in cotangents:
+            cotangents[number] = cotangents[number] + g
+        else:
+            cotangents[number] = g
+            heappush(heap, (number, node))
+    return cotangents, heap
+
+
+def sweep(seeds: Seeds) -> tuple[dict[Node, Any], list[Node], bool]:
     """Sweep on plain arrays; tell the nodes visited, and whether an op among them selects, so that masks could matter.
 
     `careful_sweep` does the same and more; this loop, without its branches, takes about half the time. The heap holds
     the nodes that have a cotangent by their numbers; the smallest is the newest, all of whose users have been swept.
     """
-    if root.op is None:
-        return {root: cotangent}, [], False
-    cotangents = {root.order: cotangent}
-    heap = [(root.order, root)]
+    cotangents, heap = begin(seeds)
     leaves: dict[Node, Any] = {}
     visited: list[Node] = []
     selects = False
     while heap:
         number, node = heappop(heap)
         g = cotangents.pop(number)
+        op: Any = node.op
+        if op is None:  # a leaf that is a result itself
+            leaves[node] = leaves[node] + g if node in leaves else g
+            continue
         saved = node.saved
         if saved is RELEASED:
-            raise_released(node, root)
+            raise_released(node, seeds)
         if node.marks is not None:
             check_marks(node)
-        op: Any = node.op
         if op.selects:
             selects = True
         visited.append(node)
@@ -117,38 +191,50 @@ def sweep(root: Node, cotangent: Any) -> tuple[dict[Node, Any], list[Node], bool
     return leaves, visited, selects
 
 
-def careful_sweep(root: Node, cotangent: Any, create_graph: bool) -> tuple[dict[Node, Any], list[Node]]:
+def careful_sweep(
+    seeds: Seeds,
+    saved_too: bool = False,
+    record: bool = False,
+    targets: set[Node] | frozenset[Node] = frozenset(),
+    oldest: int = 0,
+) -> tuple[dict[Node, Any], list[Node]]:
     """Sweep with masks, hooks and observers, on plain arrays or, to be differentiated again, on Tensors.
+
+    With `record` the cotangents are Tensors, and with `saved_too` also what the nodes have saved. The sweep ends at the
+    leaves, at `targets`, and at what is older than `oldest`.
 
     Beside a cotangent travels, where something was selected on the way, the boolean array of the places that the result
     depends on. Elsewhere each edge is cleaned with a ``where`` before it is added up, since a rule may have made
     ``0 * inf`` there.
     """
-    cotangents = {root.order: cotangent}
+    cotangents, heap = begin(seeds)
     masks: dict[int, Any] = {}
-    heap = [(root.order, root)]
     leaves: dict[Node, Any] = {}
     visited: list[Node] = []
     watch = mode.watch or ()
-    with watching((watch or None) if create_graph else False):  # rules on plain arrays are nobody's forward steps
+    with watching((watch or None) if record else False):  # rules on plain arrays are nobody's forward steps
         while heap:
             number, node = heappop(heap)
             g, mask = cotangents.pop(number), masks.pop(number, None)
             if hasattr(node, "hooks"):
-                g, mask = run_hooks(node, g, mask, create_graph)
+                g, mask = run_hooks(node, g, mask, record)
             for observer in watch:
                 observer.cotangent(node, g)
             op = node.op
-            if op is None or hasattr(node, "owner"):
+            if op is None or hasattr(node, "owner") or node in targets:
                 leaves[node] = g
-            if op is None:
+            if op is None or node in targets:
                 continue
             if node.saved is RELEASED:
-                raise_released(node, root)
+                raise_released(node, seeds)
             check_marks(node)
             visited.append(node)
-            results = op.vjp(node, saved_as_tensors(node) if create_graph else node.saved, g)
-            for i, (parent, gx, taken) in enumerate(zip(node.parents, results, edge_masks(node, mask))):
+            wanted = without_parents_before(oldest, node, targets) if oldest else node
+            if not any(wanted.parents):
+                continue
+            saved = saved_as_tensors(node) if saved_too else node.saved
+            results = op.vjp(wanted, saved, g)
+            for i, (parent, gx, taken) in enumerate(zip(wanted.parents, results, edge_masks(wanted, mask))):
                 if gx is None or parent is None:
                     continue
                 if taken is not None and not op.permutes:
@@ -172,6 +258,19 @@ def careful_sweep(root: Node, cotangent: Any, create_graph: bool) -> tuple[dict[
     return leaves, visited
 
 
+def without_parents_before(oldest: int, node: Node, targets: set[Node] | frozenset[Node]) -> Node:
+    """`node`, or a copy that does not know the parents older than `oldest`, so that their rules are not called."""
+    parents = tuple([p if p is None or p.order <= oldest or p in targets else None for p in node.parents])
+    if parents == node.parents:
+        return node
+    copied = Node()
+    copied.op, copied.parents, copied.saved, copied.marks = node.op, parents, node.saved, None
+    copied.shape, copied.dtype, copied.order = node.shape, node.dtype, node.order
+    if hasattr(node, "options"):
+        copied.options = node.options
+    return copied
+
+
 def add_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
     """Have `hook` called with the cotangent of `node`; return what removes it."""
     if not hasattr(node, "hooks"):
@@ -182,7 +281,7 @@ def add_hook(node: Node, hook: Callable[[Any], Any]) -> Callable[[], None]:
     return lambda: listed.remove(hook) if hook in listed else None
 
 
-def run_hooks(node: Node, g: Any, mask: Any, create_graph: bool) -> tuple[Any, Any]:
+def run_hooks(node: Node, g: Any, mask: Any, record: bool) -> tuple[Any, Any]:
     """The cotangent, and its mask, after the hooks of `node`; each is given a copy of its own."""
     for hook in list(node.hooks):  # a hook may remove itself
         shown = g.copy() if type(g) is np.ndarray else g
@@ -192,7 +291,7 @@ def run_hooks(node: Node, g: Any, mask: Any, create_graph: bool) -> tuple[Any, A
         if replaced is None:
             continue
         try:
-            if create_graph and hasattr(replaced, "node"):
+            if record and hasattr(replaced, "node"):
                 replaced = replaced if replaced.dtype == node.dtype else replaced.astype(node.dtype)
             else:
                 replaced = np.array(getattr(replaced, "_data", replaced), node.dtype)
@@ -203,7 +302,7 @@ def run_hooks(node: Node, g: Any, mask: Any, create_graph: bool) -> tuple[Any, A
                 f"register_hook: a hook of {label(node)} returned shape {replaced.shape} for a gradient of shape "
                 f"{node.shape}."
             )
-        g, mask = make_tensor(replaced, None) if create_graph and type(replaced) is np.ndarray else replaced, None
+        g, mask = make_tensor(replaced, None) if record and type(replaced) is np.ndarray else replaced, None
     return g, mask
 
 
@@ -345,9 +444,9 @@ def ones(count: int, dtype: Any) -> Any:
 # -- what may have happened to a graph since it was recorded -----------------------------------------------------------
 
 
-def raise_released(node: Node, root: Node) -> None:
+def raise_released(node: Node, seeds: Seeds) -> None:
     """Raise for a graph whose arrays are gone."""
-    which = "this graph" if node is root else f"part of this graph ({label(node)})"
+    which = "this graph" if node is seeds[0][0] else f"part of this graph ({label(node)})"
     raise GraphError(
         f"backward: {which} was used by an earlier backward(), which released its arrays.\n"
         f"  It was recorded at {place(node)}\n"
@@ -368,7 +467,7 @@ def check_marks(node: Node) -> None:
             )
 
 
-def check_leaves(visited: list[Node], leaves: dict[Node, Any]) -> None:
+def check_leaves(visited: list[Node], leaves: Iterable[Node]) -> None:
     """Raise if a leaf was assigned to after an operation of this graph saved its memory, itself or by way of a view."""
     assigned = [leaf for leaf in leaves if type(leaf) is Leaf and leaf.changed < leaf.order]
     if not visited or not assigned or min([leaf.changed for leaf in assigned]) > visited[-1].order:

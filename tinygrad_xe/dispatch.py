@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -51,6 +52,8 @@ EQUALITIES = frozenset({np.equal, np.not_equal, np.logical_not, np.logical_and, 
 def plain(owner: str, name: str, value: Any) -> Any:
     """Turn an operand that is not a Tensor into an array, or leave it a number: lists, pandas objects.
 
+    An array of another kind that answers both of NumPy's protocols stays what it is, so that rules run on it.
+
     Raises
     ------
     DTypeError
@@ -66,6 +69,9 @@ def plain(owner: str, name: str, value: Any) -> Any:
             f"{owner}: {name} is a {kind}, whose meaning would be lost.\n"
             "  Write np.asarray(...) of it, or np.where(mask, ..., ...) for masked values."
         )
+    if answers_numpy(value):
+        check_kind(owner, name, value)
+        return value
     if hasattr(value, "toarray"):
         raise DTypeError(f"{owner}: {name} is a sparse {kind}; expected an array. Write {name}.toarray().")
     if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
@@ -80,7 +86,14 @@ def plain(owner: str, name: str, value: Any) -> Any:
     return array
 
 
-def check_kind(owner: str, name: str, array: np.ndarray[Any, Any]) -> None:
+def answers_numpy(value: Any) -> bool:
+    """Whether `value` is an array of another kind that answers both protocols; pandas objects answer only the first."""
+    cls = type(value)
+    both = hasattr(cls, "__array_function__") and hasattr(cls, "__array_ufunc__")
+    return both and not isinstance(value, np.ndarray)
+
+
+def check_kind(owner: str, name: str, array: Any) -> None:
     """Refuse dtypes that this library can't differentiate or compare."""
     if array.dtype.kind == "c":
         raise DTypeError(f"{owner}: {name} is {array.dtype}. Complex numbers are not supported: use .real and .imag.")
@@ -161,7 +174,7 @@ def call_source(operation: Op) -> str:
         if name == operation.variadic:
             lines += [f"    _given = {name}", f"    {name}, _nodes = _unpack({name_of!r}, {name})"]
             continue
-        optional = f"{name} is not None and " if f"{name}=None" in operation.signature else ""
+        optional = f"{name} is not None and " if re.search(rf"\b{name}=None", operation.signature) else ""
         lines += [
             *([f"    _given = {name}"] if operation.permutes else []),
             f"    if type({name}) is _Tensor:",
@@ -385,6 +398,8 @@ def route(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
     if "out" in kwargs:
         refuse_out(full_name(function), kwargs["out"])
         kwargs = {key: value for key, value in kwargs.items() if key != "out"}
+    if function is np.where and len(args) == 1 and not kwargs:
+        return np.nonzero(bare(args[0]))  # the places, which carry no gradient
     known = REGISTRY.get(function) or COMPARISONS.get(function)
     if known is not None:
         return known(*args, **kwargs)
@@ -397,7 +412,7 @@ def route(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
     if function not in CONSTANT and any(wants_gradient(value) for value in (*args, *kwargs.values())):
         raise GraphError(
             f"{name}: there is no gradient rule for it, and an argument requires grad.\n"
-            "  Write t.detach() to pass its value without a gradient, or declare a rule: see tinygrad_xe.op."
+            "  Write t.detach() to pass its value without a gradient, or declare a rule of your own: see xe.op."
         )
     return function(*bare(list(args)), **bare(kwargs))
 

@@ -37,6 +37,12 @@ class NonFiniteError(XeError, ArithmeticError):
     """A NaN or an infinity, found under ``detect_nonfinite()``."""
 
 
+class GradientMismatchError(XeError, AssertionError):
+    """A gradient that differs from the differences of the function; `report` has the numbers."""
+
+    report: object = None
+
+
 class XeWarning(UserWarning):
     """Base of every warning that this library gives."""
 

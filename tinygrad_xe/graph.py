@@ -64,6 +64,12 @@ class Leaf(Node):
         self.owner, self.changed = weakref.ref(owner), self.order
 
 
+class Argument(Leaf):
+    """The leaf in the place of an argument while a transform runs a function on it. It can't be assigned to."""
+
+    __slots__ = ()
+
+
 class _Released:
     """What a node holds in place of its arrays after a plain ``backward()``."""
 

@@ -79,6 +79,9 @@ class Op:
         The op whose output the residual is, for derivatives of higher order; None for a constant.
     """
 
+    #: Words that no parameter can have as its name; a subclass whose declarations take fewer may free some.
+    reserved = RESERVED
+
     def __init__(
         self,
         function: Callable[..., Any],
@@ -118,6 +121,9 @@ class Op:
     def __repr__(self) -> str:
         return f"<op {self.name}({self.signature})>"
 
+    def __reduce__(self) -> str:
+        return self.name  # by name, as functions are copied and sent to other processes
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute, on Tensors or arrays, and record."""
         return bound(self.name, self.call, args, kwargs)
@@ -143,11 +149,12 @@ class Op:
             raise self._wrong(f"a rule is given for {stray[0]!r}, which is not a parameter of ({self.signature}).")
         shapes = {f"{name}_shape" for name in self.inputs}
         for name in names:
-            if name in RESERVED or name in shapes or name.startswith("_") or (name == "out" and name in self.rules):
+            taken = name in self.reserved or name in shapes or (name == "out" and name in self.rules)
+            if taken or name.startswith("_"):
                 raise self._wrong(f"a parameter can't be named {name!r}: that word has a meaning in declarations.")
 
     def _check_attributes(self) -> None:
-        fresh = not {*self.outputs[1:]} & {*self.inputs, *self.options, *RESERVED}
+        fresh = not {*self.outputs[1:]} & {*self.inputs, *self.options, *self.reserved}
         if set(self.outputs[1:]) != set(self.residuals) or self.outputs[0] != "out" or not fresh:
             raise self._wrong(
                 f"outputs are {self.outputs}, residuals {tuple(self.residuals)}. The first output is 'out', "

@@ -13,7 +13,7 @@ from . import backward as engine
 from . import dispatch
 from .dispatch import bare
 from .errors import DTypeError, GradientLostError, GraphError, ShapeError
-from .graph import RELEASED, Leaf, Node, clock, label, mode, place
+from .graph import RELEASED, Argument, Leaf, Node, clock, label, mode, place
 from .op import COMPARISONS
 from .ops import elementwise, index, linalg, reduce
 from .ops import shape as shapes
@@ -76,11 +76,11 @@ class Tensor:
         """The single value as a Python number, without a gradient."""
         if self._data.size != 1:
             raise ShapeError(f"item: {self._label()} has shape {self.shape}, {self.size} values. Write t.tolist().")
-        return np.asarray(self._data).item()  # type: ignore[no-any-return]
+        return self._data.item()  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers, without a gradient."""
-        return np.asarray(self._data).tolist()
+        return self._data.tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -234,7 +234,7 @@ class Tensor:
         if gradient is not None:
             gradient = self._as_cotangent(gradient, create_graph)
         elif self._data.size == 1:
-            gradient = np.ones(self.shape, self.dtype) if self.shape else self.dtype.type(1)
+            gradient = one_like(self._data)
         else:
             raise ShapeError(
                 f"backward: {label(node)} has shape {self.shape}{made_at(node)}.\n"
@@ -392,8 +392,9 @@ class Tensor:
         ShapeError
             When the shape differs.
         """
-        if not self.is_leaf:
-            raise GraphError(f"assign: {self._label()} was computed. Make a new tensor: xe.tensor(value).")
+        if not self.is_leaf or type(self.node) is Argument:
+            what = "is an argument that is being differentiated in" if self.is_leaf else "was computed"
+            raise GraphError(f"assign: {self._label()} {what}. Make a new tensor: xe.tensor(value).")
         new = as_data("assign", bare(value), copy=None)
         if new.shape != self.shape:
             raise ShapeError(f"assign: got shape {new.shape}, {self._label()} has shape {self.shape}. They must agree.")
@@ -483,7 +484,8 @@ class Tensor:
     # -- what people read --------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        parts = [np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")]
+        array = self._data if dispatch.answers_numpy(self._data) else np.asarray(self._data)
+        parts = [np.array2string(array, separator=", ", prefix="tensor(")]
         if self.dtype not in (np.float64, np.int64, np.bool_):
             parts.append(f"dtype={self.dtype}")
         if self.node is not None:
@@ -517,7 +519,8 @@ class Tensor:
         __eq__ = __ne__ = _binary  # type: ignore[assignment]
         __array_ufunc__ = __array_function__ = __round__ = _method
         max = min = prod = var = std = cumsum = cumprod = ravel = flatten = swapaxes = squeeze = _method
-        dot = take = clip = repeat = round = argsort = nonzero = _method
+        dot = take = clip = repeat = round = argsort = nonzero = trace = diagonal = compress = copy = _method
+        conj = conjugate = argpartition = searchsorted = _method
 
 
 def tensor(
@@ -568,7 +571,10 @@ def as_data(owner: str, value: Any, copy: bool | None = True) -> Array:
     if isinstance(value, Tensor):
         value._refuse_conversion(f"{owner}: a copy", "the tensor itself")
         value = value._data
-    array = np.asarray(dispatch.plain(owner, "data", value))
+    plain = dispatch.plain(owner, "data", value)
+    if type(plain) not in dispatch.NUMBERS and not isinstance(plain, np.ndarray):
+        return plain.copy() if copy else plain  # type: ignore[no-any-return]  # an array of another kind that answers NumPy's protocols
+    array = np.asarray(plain)
     dispatch.check_kind(owner, "data", array)
     # In the machine's byte order, and with NumPy's one object for this dtype: sweeps compare dtypes by identity.
     return np.array(array, np.dtype(array.dtype.char), copy=copy)
@@ -600,9 +606,9 @@ def accumulate(leaves: dict[Node, Any], root_cotangent: Any) -> None:
             if type(g) is np.ndarray:
                 if g.base is not None or id(g) in given or mode.watch:  # observers may have kept it
                     g = g.copy()
-            elif type(g) is not Tensor:
+            elif isinstance(g, np.generic):
                 g = np.asarray(g)
-            elif id(g) in given:
+            elif type(g) is Tensor and id(g) in given:
                 g = on_node(g._data, g.node)
             given.add(id(g))
             owner._grad = g
@@ -610,6 +616,13 @@ def accumulate(leaves: dict[Node, Any], root_cotangent: Any) -> None:
             np.add(old, g, out=old)
         else:
             owner._grad = old + g
+
+
+def one_like(data: Any) -> Any:
+    """The cotangent of a single value: of its kind, so that rules on exact numbers stay exact."""
+    if not isinstance(data, np.ndarray | np.generic):
+        return np.ones_like(data)
+    return np.ones(data.shape, data.dtype) if data.shape else data.dtype.type(1)
 
 
 def made_at(node: Node) -> str:
@@ -633,13 +646,17 @@ def method_of(function: Any) -> Any:
 
 
 def in_place(symbol: str, function: Any) -> Any:
-    """An in-place operator: it writes into leaves under no_grad, is refused in a graph, and replaces constants."""
+    """An augmented assignment: it writes into a leaf under no_grad, and gives any other Tensor's name a new one.
+
+    On a leaf outside of no_grad it is refused: an update is most likely meant.
+    """
 
     def operator(self: Tensor, other: Any) -> Tensor:
         node = self.node
-        if mode.watch is not False or type(node) is not Leaf:
-            self._refuse_in_place(f"t {symbol}= v", f"t = t {symbol} v", other)
+        if type(node) is not Leaf:
             return function(self, other)  # type: ignore[no-any-return]
+        if mode.watch is not False:
+            self._refuse_in_place(f"t {symbol}= v", f"t = t {symbol} v", other)
         value = dispatch.plain(f"{symbol}=", "the operand", bare(other))
         try:
             function(self._data, value, self._data)
@@ -679,9 +696,10 @@ for _name, _op in (
     setattr(Tensor, f"__{_name}__", _op.call)
 _methods: Any = (
     np.max, np.min, np.prod, np.var, np.std, np.cumsum, np.cumprod, np.ravel, np.swapaxes, np.squeeze, np.dot, np.take,
-    np.repeat, np.round, np.argsort, np.nonzero,
+    np.repeat, np.round, np.argsort, np.nonzero, np.trace, np.diagonal, np.compress, np.copy, np.conjugate,
+    np.argpartition, np.searchsorted,
 )  # fmt: skip
 for _method in _methods:
     setattr(Tensor, _method.__name__, method_of(_method))
-Tensor.flatten, Tensor.__round__ = Tensor.ravel, Tensor.round
+Tensor.flatten, Tensor.conj, Tensor.__round__ = Tensor.ravel, Tensor.conjugate, Tensor.round
 setattr(Tensor, "clip", elementwise.clip)  # noqa: B010  # NumPy 2.0's np.clip knows no min= and max=

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import check_kind
+from ..dispatch import answers_numpy, check_kind
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..ops.rows import Array, as_rows, from_rows, guarded, moderate, ones, shift, starts, without
 from ..ops.rows import class_axis as position
@@ -146,7 +146,7 @@ class OutOfRangeError(ArgumentError, IndexError):
 def sparse_cross_entropy(labels: Any, logits: Any, *, class_axis: int, axis: Axes) -> tuple[Any, Array]:
     """Loss and excess for a class number for each sample; with ``axis=None`` the mean loss."""
     who = "sparse_softmax_cross_entropy_with_logits"
-    z = logits if type(logits) is np.ndarray else np.asarray(logits)
+    z = logits if type(logits) is np.ndarray or answers_numpy(logits) else np.asarray(logits)
     if z.dtype.kind != "f":
         check_kind(who, "logits", z)
         z = z.astype(np.float64)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import check_kind
+from ..dispatch import answers_numpy, check_kind
 from ..errors import ArgumentError, ShapeError
 from ..ops.rows import Array, class_axis, guarded, moderate, ones
 from .operands import advice, refuse_outside
@@ -29,10 +29,8 @@ def operands(who: str, name: str, labels: Any, values: Any) -> tuple[Array, Arra
 
     Booleans and whole numbers take the dtype of the other; two floating dtypes give the wider one.
     """
-    if type(labels) is not np.ndarray:
-        labels = np.asarray(labels)
-    if type(values) is not np.ndarray:
-        values = np.asarray(values)
+    if type(labels) is not np.ndarray or type(values) is not np.ndarray:
+        labels, values = alike(labels, values)
     if labels.shape != values.shape:
         why, write = advice(labels.shape, values.shape, name)
         if labels.shape == values.shape[:-1] and who.startswith("softmax"):
@@ -47,6 +45,19 @@ def operands(who: str, name: str, labels: Any, values: Any) -> tuple[Array, Arra
         values = values.astype(labels.dtype if labels.dtype.kind == "f" else np.float64)
     dtype = np.result_type(labels, values) if labels.dtype.kind == "f" else values.dtype
     return labels.astype(dtype, copy=False), values.astype(dtype, copy=False)
+
+
+def alike(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two arrays of one kind: beside an array of another kind than NumPy's, one of NumPy's becomes such a one, exactly.
+
+    A kernel writes results into what it was given, and computes with it before the two meet.
+    """
+    a, b = (x if answers_numpy(x) else np.asarray(x) for x in (a, b))
+    if type(a) is np.ndarray is not type(b):
+        return np.zeros_like(b, shape=a.shape) + a, b
+    if type(b) is np.ndarray is not type(a):
+        return a, np.zeros_like(a, shape=b.shape) + b
+    return a, b
 
 
 Axes = tuple[()] | int | None
@@ -153,7 +164,12 @@ def weighted_cross_entropy(labels: Any, logits: Any, pos_weight: Any) -> tuple[A
     """Loss and excess, elementwise; `pos_weight` is broadcast to the logits."""
     who = "weighted_cross_entropy_with_logits"
     y, z = operands(who, "logits", labels, logits)
-    q = np.asarray(pos_weight, np.float64 if z.dtype.char in NARROW else z.dtype)
+    q = pos_weight
+    if not answers_numpy(q):
+        q = np.asarray(pos_weight, np.float64 if z.dtype.char in NARROW else z.dtype)
+    if type(q) is not type(z):
+        q, z = alike(q, z)
+        y, z = alike(y, z)
     try:
         fits = np.broadcast_shapes(q.shape, z.shape) == z.shape
     except ValueError:

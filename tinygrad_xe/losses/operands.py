@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import plain
+from ..dispatch import NUMBERS, plain
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
 
 
 def operand(who: str, name: str, value: Any) -> Any:
     """`value` as a Tensor or an array of numbers."""
-    return value if isinstance(value, Tensor) else plain(who, name, value)
+    if isinstance(value, Tensor):
+        return value
+    value = plain(who, name, value)
+    return np.asarray(value) if type(value) in NUMBERS else value
 
 
 def floating(who: str, name: str, value: Any) -> Any:
@@ -24,7 +27,7 @@ def floating(who: str, name: str, value: Any) -> Any:
 
 def values_of(value: Any) -> Any:
     """The plain array of a Tensor, for a look at its values; an array as it is."""
-    return value.data if isinstance(value, Tensor) else value
+    return value._data if isinstance(value, Tensor) else value
 
 
 def pair(who: str, labels: Any, values: Any, name: str) -> tuple[Any, Any]:

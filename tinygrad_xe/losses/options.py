@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dispatch import answers_numpy
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..op import Op
 from ..ops.rows import class_axis
@@ -47,14 +48,14 @@ def whole_axis(who: str, axis: Any) -> int:
 
 
 def number(who: str, name: str, value: Any, right: str, low: float, high: float) -> Any:
-    """An option that is one number between `low` and `high`: a Tensor as it is, anything else as a Python float."""
+    """An option that is one number between `low` and `high`: a Tensor or symbols as they are, else a Python float."""
     try:
-        plain = float(value.item() if isinstance(value, Tensor) else value)
+        plain = float(value._data.item() if isinstance(value, Tensor) else value)
     except (TypeError, ValueError):
         raise DTypeError(f"{who}: {name} is {value!r}; {right}.") from None
     if not low <= plain <= high:
         raise ArgumentError(f"{who}: {name} is {plain}; {right}.")
-    return value if isinstance(value, Tensor) else plain
+    return value if answers_numpy(value) else plain
 
 
 def share(who: str, label_smoothing: Any) -> Any:
@@ -89,7 +90,7 @@ def binary_with_options(who: str, labels: Any, logits: Any, label_smoothing: Any
 
 def checked_class_weight(who: str, class_weight: Any, classes: int, dtype: np.dtype[Any]) -> Any:
     """One finite weight, not negative, for each class."""
-    if not isinstance(class_weight, Tensor):
+    if not answers_numpy(class_weight):
         class_weight = np.asarray(class_weight)
     if class_weight.shape != (classes,):
         raise ShapeError(

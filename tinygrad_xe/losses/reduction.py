@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..dispatch import answers_numpy
 from ..errors import ArgumentError, EmptyMeanWarning, ShapeError
 from ..tensor import Tensor
+from .operands import values_of
 
 Reduction = Literal["none", "sum", "mean"]
 
@@ -64,7 +66,7 @@ def reduced(who: str, loss: Any, reduction: Reduction = "none", weight: Any = No
         )
         return np.sum(np.where(np.zeros(loss.shape, bool), loss, 0))
     # A Python float keeps float32; a Tensor carries the gradient in the weights.
-    return np.sum(loss) / (total if isinstance(total, Tensor) else float(total))
+    return np.sum(loss) / (float(total) if isinstance(total, np.generic) else total)
 
 
 def no_mean(who: str, shape: tuple[int, ...]) -> ShapeError:
@@ -76,7 +78,7 @@ def no_mean(who: str, shape: tuple[int, ...]) -> ShapeError:
 
 def checked_weight(who: str, weight: Any, loss: Any, name: str = "the weight") -> Any:
     """`weight` as a Tensor or an array of the dtype of `loss`: one finite number, not negative, for each loss."""
-    if not isinstance(weight, Tensor):
+    if not answers_numpy(weight):
         weight = np.asarray(weight)
     if weight.shape != loss.shape:
         raise ShapeError(
@@ -88,7 +90,7 @@ def checked_weight(who: str, weight: Any, loss: Any, name: str = "the weight") -
 
 def refuse_negative(who: str, weight: Any, name: str, dtype: np.dtype[Any]) -> Any:
     """Raise for a weight that is negative, infinite or NaN, and cast to `dtype`, so that float32 stays float32."""
-    values = weight.data if isinstance(weight, Tensor) else weight
+    values = values_of(weight)
     right = (values >= 0) & (values < np.inf)
     if not right.all():
         first = tuple(int(i) for i in np.argwhere(~right)[0])
@@ -101,7 +103,7 @@ def weighted(loss: Any, weight: Any) -> Any:
 
     A weight 0 that wants a gradient keeps its place, since its derivative is l; unless l is not finite.
     """
-    dropped = (weight.data if isinstance(weight, Tensor) else weight) == 0
+    dropped = values_of(weight) == 0
     if isinstance(weight, Tensor) and weight.requires_grad:
-        dropped &= ~np.isfinite(loss.data if isinstance(loss, Tensor) else loss)
+        dropped = dropped & ~np.isfinite(values_of(loss))
     return weight * (np.where(dropped, 0, loss) if dropped.any() else loss)

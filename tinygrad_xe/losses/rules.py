@@ -56,8 +56,8 @@ sigmoid_cross_entropy = op(
 
 
 def _label_slope(logits: Any, pos_weight: Any) -> Any:
-    z = np.asarray(logits)
-    return guarded(kernels.label_slope_at, z, np.asarray(pos_weight, z.dtype)).astype(z.dtype, copy=False)
+    z, q = kernels.alike(logits, pos_weight)
+    return guarded(kernels.label_slope_at, z, q.astype(z.dtype, copy=False)).astype(z.dtype, copy=False)
 
 
 label_slope = op(

@@ -46,12 +46,6 @@ def xlogy(a: Any, b: Any) -> Any:
     return np.where(flat, 0, a * np.log(np.where(flat, 1, typed(b, a))))
 
 
-def _where(condition: Any, a: Any, b: Any) -> Any:
-    if a is None or b is None:
-        raise ArgumentError("where: expected three arguments. Write np.nonzero(condition) for places.")
-    return np.where(condition, a, b)
-
-
 # fmt: off
 # -- arithmetic --------------------------------------------------------------------------------------------------------
 
@@ -107,6 +101,8 @@ arctanh     = ufunc(np.arctanh,     "x",    x=lambda g, x: g / ((1 - x) * (1 + x
 # At (0, 0), where there is a cone, the first derivative is 0 and the second NaN.
 hypot       = ufunc(np.hypot,       "a, b", a=lambda g, out, a: g * np.where(out == 0, 0, a / out),
                                             b=lambda g, out, b: g * np.where(out == 0, 0, b / out))
+copysign    = ufunc(np.copysign,    "a, b", a=lambda g, a, b: g * (np.sign(a) * np.copysign(1, b)), b=None)
+conjugate   = ufunc(np.conjugate,   "x",    x=lambda g: g)   # of real numbers
 deg2rad     = ufunc(np.deg2rad,     "x",    x=lambda g: g * (math.pi / 180))
 rad2deg     = ufunc(np.rad2deg,     "x",    x=lambda g: g * (180 / math.pi))
 radians     = ufunc(np.radians,     "x",    x=lambda g: g * (math.pi / 180))
@@ -130,7 +126,7 @@ fmin        = ufunc(np.fmin,        "a, b",
                     a=lambda g, a, b: np.where((a < b) | np.isnan(b), g, np.where(a == b, 0.5 * g, 0)),
                     b=lambda g, a, b: np.where((b < a) | np.isnan(a), g, np.where(a == b, 0.5 * g, 0)),
                     taken={"a": lambda a, b: (a <= b) | np.isnan(b), "b": lambda a, b: (b <= a) | np.isnan(a)})
-where       = ufunc(np.where,       "condition, a=None, b=None", kernel=_where, condition=None,
+where       = ufunc(np.where,       "condition, a, b", condition=None,
                     a=lambda g, condition: np.where(condition, g, 0),
                     b=lambda g, condition: np.where(condition, 0, g),
                     taken={"a": lambda condition: np.not_equal(condition, 0),
@@ -141,12 +137,51 @@ where       = ufunc(np.where,       "condition, a=None, b=None", kernel=_where, 
 @differentiable("x, *, dtype", broadcasts=True, elementwise=True, x=lambda g: g)
 def astype(x: Any, *, dtype: Any) -> Any:
     """Cast to another floating-point dtype; the engine casts the cotangent back."""
-    return np.asarray(x, dtype)
+    own = hasattr(x, "__array_function__") and not isinstance(x, np.ndarray)  # an array that answers NumPy's protocols
+    return x.astype(dtype) if own else np.asarray(x, dtype)
 
 
 @functools.partial(compose, np.astype)
 def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: None = None) -> Any:
     return x.astype(dtype)
+
+
+def sinc_series(z: Any, order: int) -> Any:
+    """The derivative of sin(z) / z of the given order for abs(z) < 2, from its power series."""
+    terms = range((order + 1) // 2, (order + 1) // 2 + 14)
+    return sum((-1) ** k * z ** (2 * k - order) * (1 / (math.factorial(2 * k - order) * (2 * k + 1))) for k in terms)
+
+
+@differentiable("x, *, order", broadcasts=True, elementwise=True,
+                x=lambda g, x, *, order: g * sinc_derivative(x, order=order + 1))  # type: ignore[has-type]  # fmt: skip
+def sinc_derivative(x: Any, *, order: int) -> Any:
+    """The derivative of np.sinc of the given order: exact at 0 too, where a quotient would be 0 / 0.
+
+    With s(z) = sin(z) / z, z = pi x: z s_n + n s_(n-1) = sin(z + n pi / 2), from differentiating z s = sin(z).
+    """
+    z = np.asarray(x) * math.pi
+    near = np.abs(z) < 2
+    far = np.where(near, 2, z)
+    value = np.sin(far) / far
+    for n in range(1, order + 1):
+        turned = (np.sin(far), np.cos(far))[n % 2] * (1, 1, -1, -1)[n % 4]
+        value = (turned - n * value) / far
+    return np.where(near, sinc_series(np.where(near, z, 0), order), value) * math.pi**order
+
+
+sinc = ufunc(np.sinc, "x", x=lambda g, x: g * sinc_derivative(x, order=1))
+
+
+@functools.partial(compose, np.real)
+def real(val: Any) -> Any:
+    """The real part: numbers are real here."""
+    return val
+
+
+@functools.partial(compose, np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """The real part: numbers are real here."""
+    return a
 
 
 @functools.partial(compose, np.clip)
@@ -187,6 +222,6 @@ constant(
     np.spacing, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.zeros_like, np.ones_like, np.empty_like,
     np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj, np.array2string,
     np.array_repr, np.array_str, np.shares_memory, np.may_share_memory, np.digitize, np.searchsorted, np.isin,
-    np.common_type, np.min_scalar_type,
+    np.common_type, np.min_scalar_type, np.imag, np.angle, np.isreal, np.iscomplex, np.isscalar,
 )
 # fmt: on

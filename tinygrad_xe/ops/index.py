@@ -54,8 +54,11 @@ def scatter_add(values: Any, key: Any, shape: tuple[int, ...]) -> Any:
     >>> xe.scatter_add(xe.tensor([1.0, 2.0, 4.0]), np.array([0, 2, 0]), (3,))
     tensor([5., 0., 2.])
     """
-    values = np.asarray(values)
-    out = np.zeros(shape, values.dtype)
+    if hasattr(values, "__array_function__") and type(values) is not np.ndarray:
+        out = np.zeros_like(values, shape=shape)
+    else:
+        values = np.asarray(values)
+        out = np.zeros(shape, values.dtype)
     if may_repeat(key):
         np.add.at(out, key, values)
     else:

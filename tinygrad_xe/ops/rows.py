@@ -88,7 +88,7 @@ MODERATE = {"f": 32.0, "d": 300.0}
 
 def moderate(z: Array) -> bool:
     """Whether all of `z` is within those bounds, and so finite: 0.7 us at (64, 10); np.errstate takes 1 to 1.5."""
-    bound = MODERATE.get(z.dtype.char)
+    bound = MODERATE.get(z.dtype.char) if type(z) is np.ndarray else None
     flat = z.ravel()
     return bool(bound and flat.size and flat[flat.argmax()] <= bound and flat[flat.argmin()] >= -bound)
 
@@ -156,7 +156,7 @@ def log_softmax_shifted(z: Array, infinite: bool) -> Array:
 
 def along_axis(who: str, kernel: Callable[[Array], Array], x: Any, axis: int) -> Array:
     """Run a kernel of rows along `axis` of any array; whole numbers become float64, float16 is computed in float32."""
-    z = np.asarray(x)
+    z = x if hasattr(x, "__array_function__") else np.asarray(x)
     axis = class_axis(who, "x", z, axis)
     if z.dtype.kind != "f":
         z = z.astype(np.float64)

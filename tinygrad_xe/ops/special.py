@@ -15,7 +15,7 @@ from .rows import along_axis, log_softmax_rows, softmax_rows
 
 def floats(x: Any) -> Any:
     """`x` as an array, of float64 if it holds integers or booleans: minus an unsigned integer would wrap around."""
-    x = np.asarray(x)
+    x = x if hasattr(x, "__array_function__") else np.asarray(x)  # arrays that answer NumPy's protocols stay theirs
     return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
@@ -163,9 +163,9 @@ def small_zeros(shape: tuple[int, ...], dtype: Any) -> Any:
 
 
 @differentiable("x", broadcasts=True, elementwise=True,
-                x=lambda g, out: g * (out > 0), taken={"x": lambda x: np.logical_not(x < 0)})  # fmt: skip
+                x=lambda g, out: g * (out != 0), taken={"x": lambda x: np.logical_not(x < 0)})  # fmt: skip
 def relu(x: Any) -> Any:
-    """max(x, 0), elementwise. Gradient: 1 for x > 0, else 0, also at 0.
+    """max(x, 0), elementwise. Gradient: 1 for x > 0, else 0, also at 0. A NaN stays one and receives the cotangent.
 
     Examples
     --------
@@ -173,7 +173,9 @@ def relu(x: Any) -> Any:
     >>> xe.relu(xe.tensor([-1.0, 0.0, 2.0]))
     tensor([0., 0., 2.])
     """
-    x = np.asarray(x)
+    x = x if hasattr(x, "__array_function__") else np.asarray(x)
+    if type(x) is not np.ndarray:
+        return np.maximum(x, 0)
     zeros = small_zeros if x.size <= 65_536 else np.zeros
     return np.maximum(x, zeros(x.shape, x.dtype))
 
@@ -271,6 +273,12 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
 
+def elements(function: Any, x: Any) -> Any:
+    """A function of Python's floats on each element; an array that answers NumPy's protocols does it in its own way."""
+    y = function(x)
+    return np.asarray(y, x.dtype) if isinstance(x, np.ndarray) else y
+
+
 @differentiable("x", broadcasts=True, elementwise=True,
                 x=lambda g, x: g * (np.exp(-(x * x)) * (2 / math.sqrt(math.pi))))  # fmt: skip
 def erf(x: Any) -> Any:
@@ -283,7 +291,7 @@ def erf(x: Any) -> Any:
     tensor([0.        , 0.84270079])
     """
     x = floats(x)
-    return np.asarray(_erf(x), x.dtype)
+    return elements(_erf, x)
 
 
 @differentiable("x", broadcasts=True, elementwise=True,
@@ -298,6 +306,6 @@ def erfc(x: Any) -> Any:
     tensor([1.        , 0.15729921])
     """
     x = floats(x)
-    return np.asarray(_erfc(x), x.dtype)
+    return elements(_erfc, x)
 
 
