@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .custom_checks import Function, kind_of, name_of
+from .containers import kind
+from .custom_checks import Function, name_of
 from .custom_op import CustomOp, Residuals
 from .errors import DeclarationError
 
@@ -104,7 +105,7 @@ def custom_gradient(
 
     def decorate(function: Function) -> CustomOp:
         if not callable(function):
-            raise DeclarationError(f"custom_gradient: decorates a function, got {kind_of(function)}.")
+            raise DeclarationError(f"custom_gradient: decorates a function, got {kind(function)}.")
         try:
             signature = None if isinstance(function, np.ufunc) else inspect.signature(function)
         except ValueError:
@@ -174,7 +175,7 @@ def op(
     """
     if not callable(function) or not isinstance(signature, str):
         raise DeclarationError(
-            f"op: takes a function and its parameters as text, got {kind_of(function)} and {kind_of(signature)}.\n"
+            f"op: takes a function and its parameters as text, got {kind(function)} and {kind(signature)}.\n"
             '  Write xe.op(np.hypot, "a, b", a=lambda g, ...: ..., b=lambda g, ...: ...).'
         )
     return CustomOp(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import containers
+from .containers import kind
 from .dispatch import KINDS, bare, wants_gradient
 from .errors import DeclarationError, DTypeError, GradientLostError, ShapeError
 from .graph import Node, place
@@ -25,7 +26,7 @@ def checked_output(operation: Op, result: Any) -> Any:
     if operation.residuals:
         count = len(operation.outputs)
         if not isinstance(result, tuple) or len(result) != count:
-            came = f"a tuple of {len(result)}" if isinstance(result, tuple) else kind_of(result)
+            came = kind(result)
             raise DTypeError(
                 f"{operation.name}: returned {came}; expected a tuple of {count}, ({', '.join(operation.outputs)}), "
                 "since residuals are declared."
@@ -53,12 +54,12 @@ def checked_array(operation: Op, result: Any) -> Any:
             if isinstance(result, tuple)
             else "  Write np.stack([...]) of it, or write one function for each."
         )
-        raise DTypeError(f"{operation.name}: returned {kind_of(result)}; expected one array.\n{advice}")
+        raise DTypeError(f"{operation.name}: returned {kind(result)}; expected one array.\n{advice}")
     if isinstance(result, bool | int | float):
         result = np.asarray(result)[()]
     foreign = not isinstance(result, np.ndarray | np.generic) and not hasattr(result, "__array_function__")
     if foreign or isinstance(result, np.ma.MaskedArray | np.matrix):
-        raise DTypeError(f"{operation.name}: returned {kind_of(result)}; expected an array.")
+        raise DTypeError(f"{operation.name}: returned {kind(result)}; expected an array.")
     if isinstance(result, np.ndarray | np.generic) and result.dtype.kind not in KINDS:
         advice = "Complex numbers are not supported." if result.dtype.kind == "c" else "Expected floats."
         raise DTypeError(f"{operation.name}: returned an array of dtype {result.dtype}. {advice}")
@@ -88,14 +89,14 @@ def checked_results(operation: Op, node: Node, results: Iterable[Any], g: Any) -
         if result is None:
             raise DTypeError(f"{who} None; expected an array.\n  Declare {name}=None where no gradient flows.")
         if isinstance(result, list | tuple | dict | str | set):
-            raise DTypeError(f"{who} {kind_of(result)}; expected one array, of the shape of {told}.")
+            raise DTypeError(f"{who} {kind(result)}; expected one array, of the shape of {told}.")
         if type(result) is Tensor and type(g) is not Tensor:
             result = bare(result)  # the rule uses a tensor from outside
         if isinstance(result, np.ndarray | np.generic):
             if result.dtype.kind not in KINDS:
                 raise DTypeError(f"{who} an array of dtype {result.dtype}; expected floats.")
         elif type(result) is not Tensor and type(result) is not type(g):
-            raise DTypeError(f"{who} {kind_of(result)}; expected an array.")
+            raise DTypeError(f"{who} {kind(result)}; expected an array.")
         if result.shape != parent.shape and not fits(operation, result.shape, parent.shape):
             raise ShapeError(f"{who} shape {result.shape}; {told} has shape {parent.shape}.{made_at(node)}\n"
                              f"  {advice(result.shape, parent.shape, name)}")  # fmt: skip
@@ -181,7 +182,7 @@ def list_of_each(node: Node, cotangents: Any) -> Any:
     if not isinstance(cotangents, list | tuple):
         assert node.op is not None
         raise DTypeError(
-            f"{node.op.name}: the gradient rule for {node.op.variadic!r} returned {kind_of(cotangents)}; "
+            f"{node.op.name}: the gradient rule for {node.op.variadic!r} returned {kind(cotangents)}; "
             "expected a list with one array for each."
         )
     return one_each(node, cotangents)
@@ -190,13 +191,6 @@ def list_of_each(node: Node, cotangents: Any) -> Any:
 def name_of(function: Function) -> str:
     """The name of a function in a message."""
     return str(getattr(function, "__name__", function))
-
-
-def kind_of(value: Any) -> str:
-    """What a value is, in a few words."""
-    if isinstance(value, list | tuple):
-        return f"a {type(value).__name__} of {len(value)}"
-    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def made_at(node: Node) -> str:

@@ -164,9 +164,8 @@ class CustomOp(Op):
 
     def _first_call(self, *args: Any, **kwargs: Any) -> Any:
         if self.tracked:
-            self.call = dispatch.build_call(self)
-            # The text of the signature may stand for defaults that can't be written, and our errors say more.
-            self.call.__globals__["_option"] = self._option
+            self.call = dispatch.build_call(self, self._option)
+            # The text of the signature may stand for defaults that can't be written.
             defaults, named = defaults_of(self.__signature__)
             self.call.__defaults__, self.call.__kwdefaults__ = defaults, named
         else:

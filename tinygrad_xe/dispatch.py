@@ -274,8 +274,8 @@ def numpys(function: Callable[..., Any]) -> bool:
     return isinstance(function, np.ufunc) or (function.__module__ or "").partition(".")[0] in ("numpy", "_operator")
 
 
-def build_call(operation: Op) -> Callable[..., Any]:
-    """The function that runs an op on Tensors."""
+def build_call(operation: Op, option: Callable[..., Any] = option) -> Callable[..., Any]:
+    """The function that runs an op on Tensors; `option` is what makes an option one that a node can keep."""
     if not operation.tracked:
         return build_comparison(operation)
     own = dict(
