@@ -481,7 +481,7 @@ def test_a_misspelt_attribute_is_told_with_the_known_ones():
 def test_the_decorator_needs_rules():
     assert "takes rules by name" in said(custom_gradient, DeclarationError, lambda x: x)
     assert "no rule is given" in said(custom_gradient(), DeclarationError, lambda x: x)
-    assert "decorates a function, got a int" in said(custom_gradient(x=None), DeclarationError, 3)
+    assert "decorates a function, got an int" in said(custom_gradient(x=None), DeclarationError, 3)
     assert "got a function and a function" in said(op, DeclarationError, grow.__wrapped__, lambda x: x)
 
 
@@ -899,3 +899,31 @@ def test_the_module_of_declarations_can_be_imported_whatever_the_package_exports
 
     assert found is REGISTRY
     assert importlib.import_module("tinygrad_xe.op").REGISTRY is REGISTRY
+
+
+def test_a_residual_of_floats_that_nobody_called_constant_is_not_taken_for_one():
+    sine = custom_gradient(x=lambda g, c: g * c, residuals="c")(lambda x: (np.sin(x), np.cos(x)))
+    x = np.array([0.3, 1.0])
+    np.testing.assert_array_equal(xe.grad(lambda x: np.sum(sine(x)))(x), np.cos(x))
+    np.testing.assert_array_equal(xe.jvp(sine, (x,), (x,))[1], x * np.cos(x))
+    with pytest.raises(GraphError, match=r"the residual 'c' was computed.\n  Write residuals=\{'c': \(np.cos, \"x\"\)\}"):
+        xe.hessian(lambda x: np.sum(sine(x)))(x)
+    said = custom_gradient(x=lambda g, c: g * c, residuals={"c": (np.cos, "x")})(sine.__wrapped__)
+    np.testing.assert_allclose(xe.hessian(lambda x: np.sum(said(x)))(x), np.diag(-np.sin(x)))
+
+
+def test_a_residual_is_given_as_a_function_and_its_inputs():
+    with pytest.raises(DeclarationError, match=r"given as <ufunc 'cos'>; expected a tuple of a function and inputs"):
+        custom_gradient(x=lambda g, c: g * c, residuals={"c": np.cos})(lambda x: (np.sin(x), np.cos(x)))
+
+
+def test_a_function_can_not_write_into_the_tensor_that_it_is_given():
+    def squared(x):
+        x *= x
+        return x
+
+    x = xe.tensor([0.5, 2.0], requires_grad=True)
+    with pytest.raises(ValueError, match="read-only") as raised:
+        custom_gradient(x=lambda g, x: g * 2 * x)(squared)(x)
+    assert "write x * 2, not x *= 2" in raised.value.__notes__[0]
+    assert x.tolist() == [0.5, 2.0]

@@ -688,7 +688,8 @@ def test_the_message_names_the_tensor_and_its_line():
     assert str(raised.value) == (
         f"float() of exp, shape (1,) (made at {place(y.node)}):\n"
         "  the result would be a plain value without a gradient.\n"
-        "  Write np.exp(t) for math.exp(t); or t.item(), t.numpy() or t.detach() if that is meant."
+        "  Write np.exp(t) for math.exp(t), np.stack([t, u]) for array[0] = t; "
+        "or t.item(), t.numpy() or t.detach() if that is meant."
     )
 
 

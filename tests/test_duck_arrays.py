@@ -34,6 +34,12 @@ def fractions(*values: Any) -> SymbolArray:
     return symbols.array(values, RATIONAL)
 
 
+def test_backward_starts_from_an_exact_one():
+    x = xe.Tensor(fractions(1, 2, 4), requires_grad=True)
+    np.mean(x * x).backward()
+    assert x.grad.values.tolist() == [Fraction(2, 3), Fraction(4, 3), Fraction(8, 3)]
+
+
 class Duck:
     """An array that answers both protocols, and is of any dtype."""
 

@@ -1,7 +1,9 @@
 """Declarations: signatures as text, rules by the names of their parameters, and the errors of both."""
 
+import copy
 import importlib
 import inspect
+import pickle
 import traceback
 
 import numpy as np
@@ -412,3 +414,8 @@ def test_tracebacks_show_the_generated_code_under_the_name_of_the_op():
 def test_restore_gives_reduced_axes_back(axis):
     full = np.arange(24.0).reshape(2, 3, 4)
     np.testing.assert_array_equal(restore(full.sum(axis), axis, full.shape), full.sum(axis, keepdims=True))
+
+
+def test_an_operation_is_copied_and_pickled_by_its_name():
+    assert copy.deepcopy(xe.sigmoid) is xe.sigmoid
+    assert pickle.loads(pickle.dumps({"activation": xe.relu})) == {"activation": xe.relu}

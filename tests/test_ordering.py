@@ -174,3 +174,17 @@ def test_what_has_no_rule_is_refused_by_name():
     with pytest.raises((DTypeError, ValueError)):
         np.sort(t, kind="bogo")
     assert np.quantile(np.ones(3), t.detach() / 4).tolist() == [1, 1]
+
+
+def test_quantiles_of_no_fractions_are_an_array_without_elements():
+    x = xe.tensor(np.ones((2, 3)), requires_grad=True)
+    assert np.quantile(x, [], axis=1).shape == np.quantile(x.data, [], axis=1).shape == (0, 2)
+
+
+@pytest.mark.parametrize("function", [lambda t, axis: np.median(t, axis), lambda t, axis: np.quantile(t, 0.5, axis)])
+@pytest.mark.parametrize(("axis", "kind"), [(5, xe.BoundsError), ((0, 0), xe.BoundsError), ("x", xe.DTypeError)])
+def test_an_axis_that_is_not_there_is_named(function, axis, kind):
+    with pytest.raises(kind, match=r"^(median|quantile): .*axis"):
+        function(xe.tensor(np.ones((2, 3))), axis)
+    with pytest.raises(xe.BoundsError, match="out of bounds"):
+        function(xe.tensor(1.0), 0)

@@ -91,6 +91,22 @@ def test_an_output_that_nobody_uses_gets_no_gradient():
     assert xe.grad(lambda x: xe.checkpoint(lambda x: (x**2, np.sqrt(x)))(x)[0])(3.0) == 6
 
 
+def test_hooks_and_observers_go_with_a_checkpoint():
+    def run(wrap: Any) -> Any:
+        x = leaf([0.5, -1.0])
+        y = wrap(lambda x: np.exp(x) * x)(x)
+        y.register_hook(lambda g: g * 2)
+        y.sum().backward()
+        return x.grad
+
+    np.testing.assert_array_equal(run(xe.checkpoint), run(lambda f: f))
+    for observer in (xe.record, xe.detect_nonfinite):
+        x = leaf([0.5, -1.0])
+        with observer():
+            xe.checkpoint(np.exp)(x).sum().backward()
+        np.testing.assert_array_equal(x.grad, np.exp(x.data))
+
+
 def test_random_numbers_inside_are_noticed():
     rng = np.random.default_rng(0)
     noisy = xe.checkpoint(lambda x: x * rng.normal())

@@ -198,9 +198,12 @@ def test_log_det_by_cholesky_agrees_with_slogdet():
     np.testing.assert_allclose(found, gradients(lambda t: np.linalg.slogdet(t).logabsdet, [a])[0], rtol=1e-11)
 
 
-def test_a_matrix_to_the_power_0_is_a_constant():
+def test_a_matrix_to_the_power_0_is_the_identity_with_gradient_0():
     t = xe.tensor(np.ones((2, 3, 3)), requires_grad=True)
-    np.testing.assert_array_equal(np.linalg.matrix_power(t, 0), np.linalg.matrix_power(t.data, 0))
+    identity = np.linalg.matrix_power(t, 0)
+    np.testing.assert_array_equal(identity.data, np.linalg.matrix_power(t.data, 0))
+    identity.sum().backward()
+    assert not t.grad.any()
 
 
 def test_matrix_power_refuses_what_numpy_refuses():

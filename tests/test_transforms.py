@@ -115,6 +115,9 @@ def test_argnums_choose_arguments_and_keep_their_form():
     assert xe.grad(f, [-1])(2.0, 3, {"x": 1.0}) == ({"x": 1},)
     assert xe.grad(f, ())(2.0, 3.0, {"x": 1.0}) == ()
     assert xe.grad(f, range(2))(2.0, 3.0, {"x": 1.0}) == (9, 12)
+    assert xe.grad(f, np.int64(1))(2.0, 3.0, {"x": 1.0}) == 12
+    both = xe.grad(f, (i for i in (0, 1)))
+    assert both(2.0, 3.0, {"x": 1.0}) == both(2.0, 3.0, {"x": 1.0}) == (9, 12)
 
 
 def test_arguments_by_keyword_are_handed_on():
@@ -139,6 +142,7 @@ def test_has_aux_hands_on_anything():
     assert tangent == 10 and aux["note"] == "text"
     for transform in (xe.hessian, xe.jacobian):
         matrix, aux = transform(f, has_aux=True)(x)
+        assert type(aux["note"]) is str
         assert matrix.tolist() == ([[2, 0], [0, 2]] if transform is xe.hessian else [2, 4])
         assert aux["twice"].tolist() == [2, 4] and type(aux["twice"]) is np.ndarray
 
@@ -479,7 +483,9 @@ REFUSED: list[tuple[Any, type[Exception], str]] = [
     (lambda: xe.grad(lambda x: x > 0)(1.0), xe.DTypeError, "returned its value of bool; a derivative needs floats"),
     (lambda: xe.grad(lambda x: x, has_aux=True)(1.0), xe.DTypeError, r"returns \(value, aux\); it returned a Tensor"),
     (lambda: xe.grad(np.sum, 2)(1.0), xe.ArgumentError, "argnums is 2, and .* with 1 positional arguments"),
-    (lambda: xe.grad(np.sum, "x")(1.0), xe.ArgumentError, "argnums is 'x'"),
+    (lambda: xe.grad(np.sum, "x"), xe.ArgumentError, "argnums is 'x'; expected an integer, or a tuple"),
+    (lambda: xe.grad(np.sum, 0.0), xe.ArgumentError, "argnums is 0.0; expected an integer"),
+    (lambda: xe.hessian(np.sum, (0, -1))(1.0), xe.ArgumentError, r"argnums is \(0, -1\), which names an argument twi"),
     (lambda: xe.hessian(np.tanh)(np.ones(3)), xe.ShapeError, r"hessian: the function returned shape \(3,\)"),
     (lambda: xe.vjp(np.tanh, 1.0)[1](np.ones(3)), xe.ShapeError, r"has shape \(3,\), its value has shape \(\)"),
     (lambda: xe.vjp(lambda x: {"a": x}, 1.0)[1](1.0), xe.ShapeError, "a float; expected a dict with the keys 'a'"),

@@ -47,7 +47,7 @@ __all__ = [
     "stop_gradient", "value_and_grad", "vjp",
     "elu", "erf", "erfc", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu", "scatter_add",
     "sigmoid", "silu", "softmax", "softplus",
-    "closed_forms", "data", "losses", "viz",
+    "closed_forms", "data", "losses", "program", "viz",
     "ArgumentError", "BoundsError", "DTypeError", "DeclarationError", "EmptyMeanWarning", "GradientLostError",
     "GradientMismatchError", "GraphError", "LabelGradientWarning", "NonFiniteError", "ShapeError", "XeError",
     "XeWarning", "__version__",
@@ -55,9 +55,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load `viz` on first use."""
-    if name == "viz":
+    """Load `program` and `viz` on first use."""
+    if name in ("program", "viz"):
         import importlib
 
-        return importlib.import_module(".viz", __name__)
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

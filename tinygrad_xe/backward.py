@@ -362,6 +362,8 @@ def saved_as_tensors(node: Node) -> tuple[Any, ...]:
             found.append(make_tensor(value, parents[word]))
         elif op.residuals.get(word) is not None:
             found.append(residual(node, op.residuals[word], value, values))
+        elif word in op.residuals:
+            found.append(op.as_constant(word, value))
         else:
             found.append(value)
     return tuple(found)

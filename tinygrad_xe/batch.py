@@ -103,9 +103,6 @@ class Batch(NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         raise NotBatched(name)
 
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotBatched("__array__")
-
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "reduce":
             return reduced(ufunc, *inputs, **kwargs)

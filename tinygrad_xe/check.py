@@ -180,7 +180,7 @@ def check_gradients(
     for each direction.
 
     At a point where `f` is not differentiable (a kink, a tie, the edge of a domain) the differences are a mean of both
-    sides, and a subgradient is reported as wrong. Check beside such points.
+    sides, and a subgradient that is not this mean is reported as wrong. Check beside such points.
 
     References
     ----------

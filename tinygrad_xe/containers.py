@@ -78,4 +78,5 @@ def kind(tree: Any) -> str:
         return f"a dict with the keys {', '.join(map(repr, tree)) or '(none)'}"
     if isinstance(tree, list | tuple):
         return f"a {type(tree).__name__} of length {len(tree)}"
-    return "None" if tree is None else f"a {type(tree).__name__}"
+    name = type(tree).__name__
+    return "None" if tree is None else f"{'an' if name[0] in 'aeio' else 'a'} {name}"

@@ -22,10 +22,11 @@ from .custom_checks import (
     list_of_each,
     name_of,
     places,
+    read_only,
     restore_axes,
 )
 from .dispatch import KINDS, bare, wants_gradient, wrap
-from .errors import DeclarationError, DTypeError, GradientLostError
+from .errors import DeclarationError, DTypeError, GradientLostError, GraphError
 from .graph import Node, watching
 from .op import REGISTRY, Op, bound, define
 from .tensor import Tensor
@@ -102,8 +103,14 @@ class CustomOp(Op):
         if isinstance(residuals, str):
             residuals = [word.strip() for word in residuals.split(",")]
         sources = dict(residuals) if isinstance(residuals, Mapping) else dict.fromkeys(residuals or named)
+        self._unsaid = set() if isinstance(residuals, Mapping) else {*sources}
         for word, source in sources.items():
             if source is not None:
+                if not isinstance(source, tuple | list) or not source:
+                    raise DeclarationError(
+                        f"{name_of(function)}: the residual {word!r} is given as {source!r}; expected a tuple of a "
+                        "function and inputs, as in (np.cos, \"x\"), or None if it is constant."
+                    )
                 made = source[0] if isinstance(source[0], Op) else REGISTRY.get(source[0])
                 if made is None:
                     raise DeclarationError(
@@ -112,6 +119,17 @@ class CustomOp(Op):
                     )
                 sources[word] = (made, *source[1:])
         return sources
+
+    def as_constant(self, word: str, value: Any) -> Any:
+        """Refuse to take floats for constant that nobody has called so."""
+        number = isinstance(value, np.ndarray | np.generic | float)
+        if word in self._unsaid and number and np.asarray(value).dtype.kind == "f":
+            raise GraphError(
+                f"{self.name}: a derivative of higher order needs to know how the residual {word!r} was computed.\n"
+                f"  Write residuals={{{word!r}: (np.cos, \"x\")}} for the values of np.cos at x, or "
+                f"residuals={{{word!r}: None}} if it is a constant."
+            )
+        return value
 
     def _refuse_strangers(self, function: Function, text: str, rules: Mapping[str, Any]) -> dict[str, Any]:
         for word, rule in rules.items():
@@ -146,7 +164,8 @@ class CustomOp(Op):
             by_place.append(name)
         as_given = tuple(by_place) == self.inputs
 
-        def forward(*inputs: Any, **options: Any) -> Any:
+        def forward(*given: Any, **options: Any) -> Any:
+            inputs = [list(map(read_only, x)) if isinstance(x, list) else read_only(x) for x in given]
             try:
                 if as_given:
                     result = function(*inputs, **options)
@@ -157,6 +176,8 @@ class CustomOp(Op):
                     return result
                 return checked_output(self, result)
             except (ValueError, TypeError, IndexError) as error:
+                if "read-only" in str(error):
+                    error.add_note(f"{self.name} writes into its argument, a tensor's memory: write x * 2, not x *= 2.")
                 raise RaisedByUser(error) from None
 
         forward.__name__ = self.name

@@ -33,7 +33,7 @@ def compare(
     for first in (FIRST_STEP, 0.37 * FIRST_STEP):  # a second look, at other steps, before anything is called wrong
         difference, uncertain = ridders(project, arrays, i, direction, size, first, precision)
         scale = float(np.nanmax([abs(autodiff), abs(difference), np.sqrt(np.sum(products**2)), 1e-5 * size]))
-        if scale == 0:
+        if scale < NOTHING:
             return 0.0, 0.0, 0.0, tolerance, "ok"
         error, allowed = abs(autodiff - difference) / scale, tolerance + SAFETY * uncertain / scale
         settled = SAFETY * uncertain <= 1e-2 * max(scale, size) and all(abs(d - difference) < 0.1 * scale for d in seen)
@@ -41,6 +41,10 @@ def compare(
             return autodiff, difference, error, allowed, "ok"
         seen.append(difference)
     return autodiff, difference, error, allowed, "wrong" if settled else "unclear"
+
+
+#: Below this a product of two numbers may have underflowed: no digits are left to be compared.
+NOTHING = float(np.sqrt(np.finfo(np.float64).tiny))
 
 
 def signed(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:

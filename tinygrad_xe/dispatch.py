@@ -449,8 +449,10 @@ def check_keywords(function: np.ufunc, kwargs: dict[str, Any]) -> None:
 
 def full_name(function: Callable[..., Any]) -> str:
     """The name of one of NumPy's functions as a user writes it."""
-    module = "numpy" if isinstance(function, np.ufunc) else function.__module__
-    return f"{module}.{function.__name__}".replace("numpy", "np", 1)
+    if isinstance(function, np.ufunc):
+        known = getattr(np, function.__name__, None) is function
+        return f"np.{function.__name__}" if known else function.__name__
+    return f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
 
 
 def explained(operation: Op, error: Exception, inputs: tuple[Any, ...]) -> Exception:

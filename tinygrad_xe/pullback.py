@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -124,7 +125,8 @@ class Pullback:
 
     def aux(self) -> Any:
         """What the function returned beside its value."""
-        return rebuild(self._aux, self._give(leaves(self._aux), self.outer))
+        given = [self._give([x], self.outer)[0] if type(x) is Tensor else x for x in leaves(self._aux)]
+        return rebuild(self._aux, given)
 
     def _give(self, values: list[Any], recorded: bool) -> list[Any]:
         """Tensors where a gradient can flow on, or where Tensors were given; else arrays, and numbers for shape ()."""
@@ -284,13 +286,23 @@ def rows_of(g: Any, count: int) -> Any:
     return g.rows if type(g) is Batch else np.broadcast_to(dispatch.bare(g), (count, *np.shape(g)))
 
 
+def positions(who: str, argnums: Any) -> int | tuple[int, ...]:
+    """`argnums` as an integer or a tuple of such."""
+    try:
+        return tuple([operator.index(i) for i in argnums]) if np.iterable(argnums) else operator.index(argnums)
+    except TypeError:
+        raise ArgumentError(f"{who}: argnums is {argnums!r}; expected an integer, or a tuple of integers.") from None
+
+
 def places(who: str, argnums: int | Sequence[int], count: int) -> list[int]:
     """The positions that `argnums` names, among `count` positional arguments."""
     wanted = [argnums] if isinstance(argnums, int) else list(argnums)
-    for i in wanted:
-        if not isinstance(i, int) or not -count <= i < count:
-            raise ArgumentError(
-                f"{who}: argnums is {argnums!r}, and the function was called with {count} positional arguments.\n"
-                "  Pass what is to be differentiated in by position, and write argnums between 0 and their number."
-            )
-    return [i % count for i in wanted]
+    if any(not -count <= i < count for i in wanted):
+        raise ArgumentError(
+            f"{who}: argnums is {argnums!r}, and the function was called with {count} positional arguments.\n"
+            "  Pass what is to be differentiated in by position, and write argnums between 0 and their number."
+        )
+    found = [i % count for i in wanted]
+    if len({*found}) < len(found):
+        raise ArgumentError(f"{who}: argnums is {argnums!r}, which names an argument twice.")
+    return found

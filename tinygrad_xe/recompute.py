@@ -107,7 +107,9 @@ class Run:
 
     def backward(self, g: Any, out: Any, arrays: list[Any]) -> list[Any]:
         """Run again, and carry the cotangent of the value back to the inputs and to what lies outside."""
-        again = flatten([x for x in leaves(self.forward(arrays[: len(self.inputs)])) if differentiable(x)])
+        values = leaves(self.forward(arrays[: len(self.inputs)]))
+        with watching(None):  # a sweep may have turned recording off
+            again = flatten([x for x in values if differentiable(x)])
         old, new = bare(out), bare(again)
         rounding = 64 * np.finfo(old.dtype).eps
         if old.shape != new.shape or not np.allclose(old, new, rtol=rounding, atol=0, equal_nan=True):

@@ -443,7 +443,7 @@ class Tensor:
         return np.array(self._data, dtype, copy=copy)
 
     def __float__(self) -> float:
-        self._refuse_conversion("float()", "np.exp(t) for math.exp(t)")
+        self._refuse_conversion("float()", "np.exp(t) for math.exp(t), np.stack([t, u]) for array[0] = t")
         return float(self.item())
 
     def __int__(self) -> int:

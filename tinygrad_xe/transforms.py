@@ -15,7 +15,7 @@ import numpy as np
 
 from .containers import kind, leaves, rebuild
 from .errors import DTypeError, ShapeError
-from .pullback import Pullback
+from .pullback import Pullback, positions
 from .tensor import Tensor
 
 Function = Callable[..., Any]
@@ -88,6 +88,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     (np.float64(5.0), array([2., 4.]))
     """
     check_function("value_and_grad", f)
+    argnums = positions("value_and_grad", argnums)
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
@@ -296,6 +297,7 @@ def stop_gradient(x: Any) -> Any:
 def gradient(who: str, f: Function, argnums: int | Sequence[int], has_aux: bool) -> Function:
     """`grad`, on behalf of `who`."""
     check_function(who, f)
+    argnums = positions(who, argnums)
 
     @functools.wraps(f)
     def gradient_of(*args: Any, **kwargs: Any) -> Any:
@@ -309,6 +311,7 @@ def gradient(who: str, f: Function, argnums: int | Sequence[int], has_aux: bool)
 def jacobian_of(who: str, f: Function, argnums: int | Sequence[int], has_aux: bool) -> Function:
     """`jacobian`, on behalf of `who`."""
     check_function(who, f)
+    argnums = positions(who, argnums)
 
     @functools.wraps(f)
     def jacobian_at(*args: Any, **kwargs: Any) -> Any:

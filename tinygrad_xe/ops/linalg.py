@@ -147,7 +147,7 @@ def vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
 @functools.lru_cache(maxsize=32)
 def largest_norm(dtype: Any, ord: float) -> float:
     """A norm up to which, and down to the inverse of which, the powers of elements stay in the range of a dtype."""
-    return float(2.0 ** (0.9 * int(np.finfo(dtype).maxexp) / abs(ord)))
+    return float(2.0 ** (0.9 * int(np.finfo(dtype).maxexp) / max(1, abs(ord))))
 
 
 def sum_of_powers(x: Any, ord: float, axis: Any, keepdims: bool) -> Any:

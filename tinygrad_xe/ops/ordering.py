@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, GradientLostError
 from ..op import compose, differentiable, op, refuse_out
-from .reduce import Axis, axes_of, last
+from .reduce import Axis, axes_of, check_axes, last
 
 REFUSED = "structured arrays, which are not supported on a tensor. Leave it out."
 
@@ -82,6 +82,7 @@ def median(a: Any, axis: Any = None, out: None = None, overwrite_input: bool = F
     """The middle value, or the mean of the two middle ones."""
     refuse_out("median", out)
     axis = tuple(axis) if isinstance(axis, list) else axis
+    check_axes("median", axis, a.ndim)
     ordered = np.sort(last(a, axis), axis=-1)
     n = ordered.shape[-1]
     if n == 0:
@@ -106,6 +107,7 @@ def quantiles(name: str, a: Any, q: Any, scale: float, axis: Any, method: str, k
     if not np.all((fractions >= 0) & (fractions <= 1)):
         raise ArgumentError(f"{name}: q must be between 0 and {scale:g}, got {q!r}.")
     axis = tuple(axis) if isinstance(axis, list) else axis
+    check_axes(name, axis, a.ndim)
     ordered = np.sort(last(a, axis), axis=-1)
     n = ordered.shape[-1]
     if n == 0:
@@ -119,6 +121,9 @@ def quantiles(name: str, a: Any, q: Any, scale: float, axis: Any, method: str, k
     value = np.where(part < 0.5, below + np.where(part == 0, 0, step * part), above - step * (1 - part))
     value = nan_where_the_last_is(value, ordered[..., None, :])
     value = np.moveaxis(value, -1, 0)
+    if not len(where):
+        kept = with_axes(ordered[..., 0], a.shape, axis, keepdims).shape
+        return np.reshape(np.reshape(ordered, -1)[:0], (*fractions.shape, *kept))
     rows = [with_axes(value[i], a.shape, axis, keepdims) for i in range(len(where))]
     return rows[0] if fractions.ndim == 0 else np.reshape(np.stack(rows), (*fractions.shape, *rows[0].shape))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, GradientLostError
+from ..errors import ArgumentError, DTypeError, GradientLostError, ShapeError
 from ..op import compose
 from .index import scatter_add
 from .reduce import axis_index
@@ -76,6 +76,12 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
         )
     if kwargs.get("reflect_type", "even") != "even":
         raise ArgumentError("pad: reflect_type='odd' is not supported on a tensor. Write 'even'.")
+    if array.ndim == 0:
+        return +array
     # NumPy pads the numbers of the elements, which keeps its meaning of each mode
     numbers = np.arange(math.prod(array.shape)).reshape(array.shape)
-    return np.reshape(array, -1)[np.pad(numbers, pairs, mode, **kwargs)]
+    try:
+        places = np.pad(numbers, pairs, mode, **kwargs)
+    except ValueError as error:
+        raise ShapeError(f"pad: {error}") from None
+    return np.reshape(array, -1)[places]

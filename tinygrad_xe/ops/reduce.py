@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import ArgumentError, BoundsError, DTypeError
 from ..op import compose, constant, op, refuse_out
@@ -35,6 +35,18 @@ def refuse_whole(name: str, dtype: Any, *arrays: Any) -> None:
     kind = np.dtype(dtype)
     if kind.kind != "f" and any(np.asarray(a).dtype.kind == "f" for a in arrays):
         raise DTypeError(f"{name}: dtype={kind} would cut the gradient off. Write t.astype({kind}) if that is meant.")
+
+
+def check_axes(name: str, axis: Any, ndim: int) -> None:
+    """Raise where there is no such axis, or where one is named twice, with the name of the function."""
+    if axis is None:
+        return
+    try:
+        normalize_axis_tuple(axis, ndim)
+    except (np.exceptions.AxisError, ValueError) as error:
+        raise BoundsError(f"{name}: {error}") from None
+    except TypeError:
+        raise DTypeError(f"{name}: axis must be an integer, a tuple of integers or None, got {axis!r}.") from None
 
 
 # np.sum, np.mean, np.max and np.min spend 1 to 3 us before they reach these loops.

@@ -108,6 +108,7 @@ def linspace(
 @functools.partial(compose, np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """Value at `x` of the polynomial with coefficients `p`, the highest power first."""
+    p, x = (a if hasattr(a, "dtype") else np.asarray(a) for a in (p, x))
     value: Any = 0 * x
     for i in range(len(p)):
         value = value * x + p[i]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..op import compose, op
-from .reduce import axis_index, refuse_whole
+from .reduce import axis_index, check_axes, refuse_whole
 
 
 def _reshape(a: Any, *, shape: Any, order: str, copy: bool | None) -> Any:
@@ -260,6 +260,8 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """Rotate by k quarter turns in the plane of two axes."""
     first, second = axes
+    check_axes("rot90", first, m.ndim)
+    check_axes("rot90", second, m.ndim)
     if first % m.ndim == second % m.ndim:
         raise ArgumentError(f"rot90: axes must name two different axes, got {axes}.")
     for _ in range(k % 4):

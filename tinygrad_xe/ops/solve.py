@@ -214,7 +214,7 @@ def matrix_power(a: Any, n: int) -> Any:
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ShapeError(f"matrix_power: expected square matrices, got shape {a.shape}.")
     if n == 0:
-        return np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
+        return np.where(np.ones(a.shape, bool), np.eye(a.shape[-1], dtype=a.dtype), a)  # of a's graph, with gradient 0
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 3:
