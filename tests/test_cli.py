@@ -19,7 +19,7 @@ def test_the_demo_compares_trains_and_writes_the_graph(tmp_path, capsys):
     assert re.search(r"All agree to \d\.\de-1[3-9]", said)
     assert said.count("accuracy") == 4
     source = (tmp_path / "new" / "folder" / "graph.dot").read_text(encoding="utf-8")
-    assert source.startswith("digraph") and "gradient" in source
+    assert source.startswith("digraph") and "seed of backward()" in source
 
 
 def test_the_demo_reaches_its_accuracies(tmp_path, capsys):

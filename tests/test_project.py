@@ -25,7 +25,7 @@ ORDER = [
     {"dispatch"},
     {"backward"},
     {"tensor"},
-    {"watch", "pullback"},
+    {"watch", "witness", "variables", "pullback"},
     {
         "transforms", "recompute", "losses", "closed_forms", "nn", "optim", "check", "differences", "metrics", "random",
         "data", "custom", "custom_op", "custom_checks",

@@ -28,7 +28,7 @@ from .custom_checks import (
 from .dispatch import KINDS, bare, wants_gradient, wrap
 from .errors import DeclarationError, DTypeError, GradientLostError, GraphError
 from .graph import Node, watching
-from .op import REGISTRY, Op, bound, define
+from .op import REGISTRY, Deferred, Op, bound, define
 from .tensor import Tensor
 
 Residuals = str | Sequence[str] | Mapping[str, tuple[Any, ...] | None]
@@ -92,6 +92,8 @@ class CustomOp(Op):
         """Compute, on Tensors or arrays, and record."""
         try:
             return bound(self.name, self.call, args, kwargs)
+        except Deferred as deferred:
+            return deferred.array.__xe_function__(self, args, kwargs)
         except RaisedByUser as carrier:
             error = carrier.error
         raise error

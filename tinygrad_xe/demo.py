@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TextIO
@@ -210,30 +209,17 @@ def two_layers(epochs: int, rng: np.random.Generator, show: Progress) -> float:
 
 def graph_of_the_article(path: str) -> None:
     """Write the graph of the article's loss, three samples, as DOT text."""
-    from .viz import digraph
+    from .viz import graph
 
     X = np.array([[1.0, 2.0], [-0.5, 1.0], [1.5, -0.25]])
     y, theta = np.array([1.0, 0.0, 1.0]), tensor([0.5, -0.25], requires_grad=True, name="theta")
-    with record() as recorded:
+    with record():
         z: Any = X @ theta
         z.name = "z"
         loss = article.sigmoid_cross_entropy_with_logits(labels=y, logits=z, reduction="sum")
         loss.name = "L"
         loss.backward()
-    write_atomically(path, digraph(loss, recorded).source)
-
-
-def write_atomically(path: str, text: str) -> None:
-    """Write a file under a temporary name beside it, then give it its own: no reader ever sees half of it."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(path)), prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        graph(loss).save(path)
 
 
 def run(*, seed: int = 0, out: str = "tinygrad-xe-demo", quick: bool = False, stream: TextIO | None = None) -> int:

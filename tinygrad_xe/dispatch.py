@@ -13,7 +13,7 @@ import numpy as np
 from . import op as declarations
 from .errors import BoundsError, DTypeError, GradientLostError, GraphError, ShapeError, XeError
 from .graph import Node, clock, fingerprint, inside, mode, unusual, user_frame
-from .op import COMPARISONS, COMPOSED, CONSTANT, REGISTRY, Op, bound, define, refuse_out
+from .op import COMPARISONS, COMPOSED, CONSTANT, REGISTRY, Deferred, Op, bound, define, refuse_out
 
 #: The Tensor class, handed in by `connect`.
 Tensor: Any = None
@@ -86,6 +86,13 @@ def plain(owner: str, name: str, value: Any) -> Any:
     return array
 
 
+def operand(owner: str, name: str, value: Any) -> Any:
+    """The same for an input of an op; an array that takes operations whole is handed to `Op.__call__`."""
+    if hasattr(type(value), "__xe_function__"):
+        raise Deferred(owner, value)
+    return plain(owner, name, value)
+
+
 def answers_numpy(value: Any) -> bool:
     """Whether `value` is an array of another kind that answers both protocols; pandas objects answer only the first."""
     cls = type(value)
@@ -110,7 +117,7 @@ def unpack(owner: str, sequence: Iterable[Any]) -> tuple[list[Any], tuple[Any, .
             arrays.append(item._data)
         else:
             nodes.append(None)
-            arrays.append(plain(owner, "an item", item))
+            arrays.append(operand(owner, "an item", item))
     return arrays, tuple(nodes)
 
 
@@ -282,7 +289,7 @@ def build_call(operation: Op, option: Callable[..., Any] = option) -> Callable[.
         Node=Node, NUMBERS=NUMBERS, SETTLED=SETTLED, Tensor=Tensor, clock=clock, condition=condition,
         explained=explained, fingerprint=fingerprint, getframe=sys._getframe, inside=inside,
         kernel=operation.kernel, mode=mode, ndarray=np.ndarray, new_tensor=Tensor.__new__,
-        next=next, op=operation, option=option, plain=plain, refuse_out=refuse_out, shape=np.shape, unpack=unpack,
+        next=next, op=operation, option=option, plain=operand, refuse_out=refuse_out, shape=np.shape, unpack=unpack,
         unusual=unusual, unrecorded=unrecorded, user_frame=user_frame,
     )  # fmt: skip
     scope: dict[str, Any] = {"np": np} | {f"_{name}": value for name, value in own.items()}
@@ -342,6 +349,9 @@ def build_comparison(operation: Op) -> Callable[..., Any]:
             out = operation.function(*raw)
         except (ValueError, TypeError) as error:
             raise explained(operation, error, tuple(raw)) from error
+        if unusual:
+            for observer in mode.watch or ():
+                observer.comparison(operation, tuple(raw), out)
         result = wrap(out)
         if any(origins):
             result.origin = comparison_node(operation, out, limits or any(limits_meant(o) for o in origins))

@@ -39,6 +39,14 @@ RESERVED = ATTRIBUTES | {"g", "function", "signature"}
 IDENTITY = (lambda g: g).__code__.co_code
 
 
+class Deferred(DTypeError):
+    """Carries an array that takes the operation itself, by ``__xe_function__(op, args, kwargs)``, out of a call."""
+
+    def __init__(self, owner: str, array: Any) -> None:
+        super().__init__(f"{owner}: {type(array).__name__} beside a tensor; one of them can't write down the other.")
+        self.array = array
+
+
 class Op:
     """One differentiable operation: what it computes and how a cotangent flows back through it.
 
@@ -81,6 +89,9 @@ class Op:
 
     #: Words that no parameter can have as its name; a subclass whose declarations take fewer may free some.
     reserved = RESERVED
+
+    #: For the op of a residual: what mathematics writes for it, where the kernel writes it otherwise for accuracy.
+    formula: Callable[..., Any] | None = None
 
     def __init__(
         self,
@@ -130,7 +141,10 @@ class Op:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute, on Tensors or arrays, and record."""
-        return bound(self.name, self.call, args, kwargs)
+        try:
+            return bound(self.name, self.call, args, kwargs)
+        except Deferred as deferred:
+            return deferred.array.__xe_function__(self, args, kwargs)
 
     # -- reading and checking the declaration ------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,6 +13,7 @@ from .dispatch import limits_meant
 from .errors import GraphError, NonFiniteError
 from .graph import Leaf, Node, label, mode, place, unusual
 from .op import Op
+from .witness import Seen, Witness
 
 
 class Observer:
@@ -29,6 +32,9 @@ class Observer:
 
     def forward(self, op: Op, node: Node | None, inputs: tuple[Any, ...], out: Any) -> None:
         """`op` made `out` from `inputs`; `node` is None where no gradient is wanted."""
+
+    def comparison(self, op: Op, inputs: tuple[Any, ...], out: Any) -> None:
+        """`op`, which no gradient passes, made the booleans `out` from `inputs`."""
 
     def cotangent(self, node: Node, g: Any) -> None:
         """The cotangent of `node` is complete."""
@@ -53,6 +59,8 @@ class Step:
         The whole gradient of the final result in `out`; None until backward has passed.
     contributions : dict of int to ndarray or Tensor
         For each input, what this step adds to its gradient.
+    seen : Seen or None
+        Where it was made, and arrays as they were then; for pictures.
     """
 
     op: Op
@@ -61,9 +69,31 @@ class Step:
     out: Any
     cotangent: Any = None
     contributions: dict[int, Any] = field(default_factory=dict)
+    seen: Seen | None = None
 
     def __repr__(self) -> str:
         return f"<step {self.op.name} {np.shape(self.out)}{'' if self.node is None else ' at ' + place(self.node)}>"
+
+
+class Pass:
+    """One way back, as it went.
+
+    Attributes
+    ----------
+    cotangents : dict of Node to ndarray or Tensor
+        Complete, after hooks.
+    sent : list of (Node, int, ndarray or Tensor)
+        What a node sent to which of its inputs, in order.
+    """
+
+    def __init__(self) -> None:
+        self.cotangents: dict[Node, Any] = {}
+        self.sent: list[tuple[Node, int, Any]] = []
+        self.reached: set[Node | None] = set()
+
+
+#: The records that are alive, in which a picture of a Tensor looks for its values.
+records: list[weakref.ref[record]] = []
 
 
 class record(Observer):
@@ -75,6 +105,10 @@ class record(Observer):
     ----------
     steps : list of Step
         In order of computation.
+    passes : list of Pass
+        Each ``backward()``.
+    witness : Witness
+        What it knows of the calls and variables of the user.
 
     Examples
     --------
@@ -96,16 +130,44 @@ class record(Observer):
         self.steps: list[Step] = []
         self._of_node: dict[Node, Step] = {}
         self._leaves: dict[Node, Any] = {}
+        self.passes: list[Pass] = []
+        self.witness = Witness()
+        self._of_array: dict[int, Step] = {}
+        records.append(weakref.ref(self, records.remove))
+
+    def __enter__(self) -> Self:
+        self.witness.enter(sys._getframe(1))
+        return super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self.witness.leave()
 
     def forward(self, op: Op, node: Node | None, inputs: tuple[Any, ...], out: Any) -> None:
         """Note a step."""
-        step = Step(op, node, inputs, out)
-        self.steps.append(step)
+        self.steps.append(self._note(op, node, inputs, out))
+
+    def comparison(self, op: Op, inputs: tuple[Any, ...], out: Any) -> None:
+        """Note where a condition came from."""
+        self._note(op, None, inputs, out)
+
+    def _note(self, op: Op, node: Node | None, inputs: tuple[Any, ...], out: Any) -> Step:
+        step = Step(op, node, inputs, out, seen=self.witness.see(sys._getframe(2), op, node, inputs, out))
+        if not any(value is out for value in inputs):  # a kernel may hand on what it was given
+            self._of_array[id(out)] = step
         if node is not None:
             self._of_node[node] = step
+        return step
+
+    def step_of(self, node: Node | None, array: Any) -> Step | None:
+        """The step that made a node, or an array that has none; None if it was not seen."""
+        return self._of_array.get(id(array)) if node is None else self._of_node.get(node)
 
     def cotangent(self, node: Node, g: Any) -> None:
         """Note a cotangent."""
+        if not self.passes or node not in self.passes[-1].reached or node in self.passes[-1].cotangents:
+            self.passes.append(Pass())  # nothing was sent to it: here a way back begins
+        self.passes[-1].cotangents[node] = g
         if isinstance(node, Leaf):
             self._leaves[node] = g
         elif node in self._of_node:
@@ -127,6 +189,8 @@ class record(Observer):
 
     def contribution(self, node: Node, i: int, g: Any) -> None:
         """Note what a step sends to its input `i`."""
+        self.passes[-1].sent.append((node, i, g))
+        self.passes[-1].reached.add(node.parents[i])
         if node in self._of_node:
             self._of_node[node].contributions[i] = g
 

@@ -34,9 +34,14 @@ def second(kernel: Any, name: str) -> Any:
     return function
 
 
-def residual(kernel: Any, name: str, signature: str, **rules: Any) -> Op:
-    """The second result of a kernel as an operation; `name` is what a picture of a recorded backward pass shows."""
-    return op(second(kernel, name), signature, **rules)
+def residual(kernel: Any, name: str, signature: str, formula: Any, **rules: Any) -> Op:
+    """The second result of a kernel as an operation.
+
+    A picture of a recorded backward pass shows `name`, an explanation `formula`: the same values, but for rounding.
+    """
+    made = op(second(kernel, name), signature, **rules)
+    made.formula = formula
+    return made
 
 
 # -- binary
@@ -44,6 +49,7 @@ def residual(kernel: Any, name: str, signature: str, **rules: Any) -> Op:
 
 sigmoid_excess = residual(
     kernels.sigmoid_cross_entropy, "sigmoid_cross_entropy_excess", "labels, logits", elementwise=True,
+    formula=lambda labels, logits: sigmoid(logits) - labels,
     labels=lambda g: -g,
     logits=lambda g, logits: g * sigmoid(logits) * sigmoid(-logits),
 )  # fmt: skip
@@ -68,6 +74,8 @@ label_slope = op(
 weighted_excess = residual(
     kernels.weighted_cross_entropy, "weighted_cross_entropy_excess", "labels, logits, pos_weight",
     broadcasts=True, elementwise=True,
+    formula=lambda labels, logits, pos_weight:
+        (1 - labels + pos_weight * labels) * sigmoid(logits) - pos_weight * labels,
     labels=lambda g, logits, pos_weight: -g * (sigmoid(logits) + pos_weight * sigmoid(-logits)),
     logits=lambda g, labels, logits, pos_weight:
         g * (1 - labels + pos_weight * labels) * sigmoid(logits) * sigmoid(-logits),
@@ -83,6 +91,7 @@ weighted_cross_entropy = op(
 
 binary_slope = residual(
     kernels.binary_cross_entropy, "binary_cross_entropy_slope", "labels, probs", elementwise=True,
+    formula=lambda labels, probs: (probs - labels) / (probs * (1 - probs)),
     labels=lambda g, probs: -g / (probs * (1 - probs)),
     probs=lambda g, labels, probs: g * binary_curvature(labels, probs),
 )  # fmt: skip
@@ -115,8 +124,16 @@ def along_softmax(g: Any, p: Any, axis: int) -> Any:
     return p * (g - np.sum(g * p, axis=axis, keepdims=True))
 
 
+def class_numbers(logits: Any, class_axis: int) -> Any:
+    """0, 1, ... along the axis of the classes, of length 1 along those after it."""
+    count = logits.shape[class_axis]
+    return np.arange(count).reshape((count,) + (1,) * (logits.ndim - 1 - class_axis % logits.ndim))
+
+
 softmax_excess = residual(
     class_kernels.dense_cross_entropy, "softmax_cross_entropy_excess", "labels, logits, *, class_axis",
+    formula=lambda labels, logits, *, class_axis:
+        np.sum(labels, axis=class_axis, keepdims=True) * softmax(logits, class_axis) - labels,
     labels=lambda g, logits, *, class_axis: np.sum(g * softmax(logits, class_axis), axis=class_axis, keepdims=True) - g,
     logits=lambda g, labels, logits, *, class_axis:
         np.sum(labels, axis=class_axis, keepdims=True) * along_softmax(g, softmax(logits, class_axis), class_axis),
@@ -149,6 +166,8 @@ def softmax_cross_entropy(labels: Any, logits: Any, *, class_axis: int, axis: ke
 
 sparse_excess = residual(
     class_kernels.sparse_cross_entropy, "sparse_softmax_cross_entropy_excess", "labels, logits, *, class_axis",
+    formula=lambda labels, logits, *, class_axis:
+        softmax(logits, class_axis) - (np.expand_dims(labels, class_axis) == class_numbers(logits, class_axis)),
     labels=None,
     logits=lambda g, logits, *, class_axis: along_softmax(g, softmax(logits, class_axis), class_axis),
 )  # fmt: skip
@@ -161,6 +180,7 @@ sparse_cross_entropy = op(
 
 prob_slope = residual(
     kernels.cross_entropy, "cross_entropy_slope", "labels, probs, *, axis",
+    formula=lambda labels, probs, *, axis: -labels / probs,
     labels=lambda g, probs: -g / probs,
     probs=lambda g, labels, probs: g * labels / np.where(np.logical_and(labels == 0, probs == 0), 1, probs) ** 2,
 )  # fmt: skip

@@ -137,7 +137,7 @@ def vector_norm(x: Any, ord: float = 2, axis: Any = None, keepdims: bool = False
     if x.size and isinstance(out, np.ndarray | np.floating) and out.dtype.kind == "f":
         limit, flat = largest_norm(out.dtype, ord), out.reshape(-1)
         if not (1 / limit < flat[flat.argmin()] and flat[flat.argmax()] < limit):  # 1 us where two comparisons take 5
-            top = np.max(np.abs(x), axis=axis, keepdims=True)
+            top = (np.max if ord > 0 else np.min)(np.abs(x), axis=axis, keepdims=True)
             top = np.where(np.isfinite(top) & (top > 0), top, 1).astype(x.dtype)
             scaled = sum_of_powers(x / top, ord, axis, True) * top
             return scaled if keepdims else scaled.reshape(out.shape)

@@ -1,0 +1,131 @@
+"""From a computation that was run to the Trace that pictures are drawn from."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from ..backward import pull
+from ..containers import leaves, paths, rebuild
+from ..errors import ArgumentError, DTypeError
+from ..graph import watching
+from ..op import REGISTRY
+from ..tensor import Tensor, one_like
+from ..watch import record, records
+from .dependencies import TARGETS
+from .reading import read
+from .records import Trace
+
+
+def trace(f_or_result: Any, *args: Any, **kwargs: Any) -> Trace:
+    """Record a computation, or take one that was recorded, as what pictures are drawn from.
+
+    Parameters
+    ----------
+    f_or_result : callable or Tensor
+        A function, which is run; or a Tensor that was computed, inside ``with xe.record():`` if its values and
+        gradients are to be seen.
+    *args, **kwargs
+        Arguments of the function. Arrays of floats, also in lists, tuples and dicts, and floats given by position, are
+        passed as Tensors that require grad, named after the function's parameters. Tensors are passed as they are, and
+        so are arrays for parameters with the names of targets (``y``, ``labels``, ...).
+
+    Returns
+    -------
+    Trace
+        What the result depends on. A function's result that is a single number is differentiated, without touching any
+        ``.grad``; of several values that it returns, the first is taken. Arrays of more than 4096 elements are not
+        copied: one that has been changed since has no value.
+
+    Raises
+    ------
+    DTypeError
+        When `f_or_result` is neither, or the function returns no Tensor.
+    ArgumentError
+        When there are arguments for a Tensor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_xe.viz.recording import trace
+    >>> def loss(w, x):
+    ...     z = w @ x
+    ...     return np.log1p(np.exp(z))
+    >>> [(v.name, v.expression) for v in trace(loss, np.array([0.5, 1.0]), np.array([2.0, -1.0])).values]
+    [('w', ''), ('x', ''), ('z', 'w @ x'), ('', 'exp(z)'), ('loss', 'log1p(exp(z))')]
+    """
+    if isinstance(f_or_result, Tensor):
+        if args or kwargs:
+            raise ArgumentError("trace: got a tensor and arguments; arguments belong to a function: trace(f, x, y).")
+        return read(f_or_result, find_record(f_or_result))
+    if not callable(f_or_result):
+        raise DTypeError(
+            f"trace: got a {type(f_or_result).__name__}; expected a function and its arguments, or a tensor that was "
+            "computed. Write graph(f, x, y), or graph(loss)."
+        )
+    function: Callable[..., Any] = f_or_result
+    passed, named = as_tensors(function, args, kwargs)
+    recorded = record()
+    with watching(None), recorded:
+        returned = function(*passed, **named)
+        result = next((value for value in leaves(returned) if isinstance(value, Tensor)), None)
+        if result is None:
+            raise DTypeError(
+                f"trace: the function returned a {type(returned).__name__}; expected a Tensor. It must be computed "
+                "from its arguments, or from other Tensors, by operations that know Tensors."
+            )
+        if result.node is not None and result.size == 1:
+            pull(result.node, one_like(result._data), retain_graph=True)
+    return read(result, recorded, title_of(function))
+
+
+def title_of(function: Any) -> str:
+    """The name of a function of the user's; empty where it has none of its own."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = function.__name__ if isinstance(function, FunctionType | MethodType) else ""
+    return "" if name.startswith(("<", "__")) else name
+
+
+def as_tensors(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments with Tensors in the place of floats, named after the parameters."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        names: list[str] = []
+        for name, parameter in bound.signature.parameters.items():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                names += [f"{name}[{i}]" for i in range(len(bound.arguments.get(name, ())))]
+            elif parameter.kind is not parameter.KEYWORD_ONLY:
+                names.append(name)
+    except (ValueError, TypeError):  # not known, or the call itself will say what does not fit
+        known = REGISTRY.get(function)
+        names = [] if known is None else list(known.inputs)
+    names += [f"x{i + 1}" for i in range(len(names), len(args))]
+    passed = [as_tensor(arg, name, (float, np.floating)) for arg, name in zip(args, names)]
+    return passed, {name: as_tensor(arg, name, ()) for name, arg in kwargs.items()}
+
+
+def as_tensor(tree: Any, name: str, numbers: Any) -> Any:
+    """A copy of an argument with Tensors for its arrays of floats, and for `numbers`; itself if there are none."""
+    if name in TARGETS and isinstance(tree, np.ndarray):
+        return tree  # what a loss compares with is no variable of it
+    found = leaves(tree)
+    made = [
+        Tensor(value, True, path)
+        if isinstance(value, numbers) or (type(value) is np.ndarray and value.dtype.kind == "f")
+        else value
+        for value, path in zip(found, paths(tree, name))
+    ]
+    return tree if all(map(lambda a, b: a is b, found, made)) else rebuild(tree, made)
+
+
+def find_record(result: Tensor) -> record | None:
+    """The record that saw `result` being computed, the one that saw most; None if it is not there any more."""
+    alive = [recorded for reference in records[:] if (recorded := reference()) is not None]
+    fitting = [recorded for recorded in alive if recorded.step_of(result.node, result._data) is not None]
+    return max(fitting, key=lambda recorded: len(recorded.steps), default=None)
