@@ -36,7 +36,8 @@ class Batch(NDArrayOperatorsMixin):
     """Arrays of one shape, stacked along the first axis of `rows`; NumPy's functions see the shape of one of them.
 
     Gradient rules are linear in the cotangent and read its shape alone, never its values, so one call of a rule with a
-    batch is as good as a call with each row: for a Jacobian of shape (10, 64) it takes a sixth of the time.
+    batch is as good as a call with each row: 2.5 times faster for a Jacobian of shape (10, 64), 3 times for a Hessian
+    of 30 parameters.
     """
 
     __slots__ = ("rows",)
