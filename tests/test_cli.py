@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 from tinygrad_xe import __version__, demo
 from tinygrad_xe.cli import main
+from tinygrad_xe.viz.render import find
 
 
 def test_the_demo_compares_trains_and_writes_the_graph(tmp_path, capsys):
@@ -19,7 +21,7 @@ def test_the_demo_compares_trains_and_writes_the_graph(tmp_path, capsys):
     assert re.search(r"All agree to \d\.\de-1[3-9]", said)
     assert said.count("accuracy") == 4
     source = (tmp_path / "new" / "folder" / "graph.dot").read_text(encoding="utf-8")
-    assert source.startswith("digraph") and "seed of backward()" in source
+    assert source.startswith("digraph") and "theta" in source and "sigmoid_cross_entropy_with_logits" in source
 
 
 def test_the_demo_reaches_its_accuracies(tmp_path, capsys):
@@ -38,6 +40,45 @@ def test_the_same_seed_gives_the_same_output(tmp_path, capsys):
     assert said[0] == said[1]
 
 
+def test_the_demo_saves_pictures_or_says_what_they_need(tmp_path, capsys):
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert (tmp_path / "explorer.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    for name, there, extra in (("graph.svg", find() is not None, "viz"), ("loss.svg", find_spec("matplotlib"), "plot")):
+        if there:
+            assert "<svg" in (tmp_path / name).read_text(encoding="utf-8")
+            assert f"Wrote {tmp_path / name}" in said
+        else:
+            assert not (tmp_path / name).exists()
+            assert re.search(rf"No {name}: .*pip install 'tinygrad-xe\[{extra}\]'", said)
+
+
+def test_without_the_extras_the_demo_draws_losses_as_text_and_names_the_extras(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setattr("tinygrad_xe.viz.render.find", lambda dot=None: None)
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["article.py", "explorer.html", "graph.dot"]
+    assert len(re.findall(r"^  .* [▁-█]{10,40}$", said, re.M)) == 3
+    assert "pip install 'tinygrad-xe[viz]'" in said and "pip install 'tinygrad-xe[plot]'" in said
+
+
+def test_a_terminal_that_takes_ascii_alone_gets_ascii(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with open(tmp_path / "said", "w", encoding="ascii") as stream:
+        assert demo.run(out=str(tmp_path), quick=True, stream=stream) == 0
+    assert "#" in (tmp_path / "said").read_text(encoding="ascii")
+
+
+def test_the_same_trainings_give_the_same_plot(tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install '.[plot]'")
+    plots = []
+    for _ in range(2):
+        main(["demo", "--quick", "--out", str(tmp_path)])
+        plots.append((tmp_path / "loss.svg").read_bytes())
+    assert plots[0] == plots[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -46,6 +87,14 @@ def test_the_same_seed_gives_the_same_output(tmp_path, capsys):
         (["demo", "--speed"], "unrecognized arguments: --speed"),
         (["dance"], "invalid choice: 'dance'"),
         ([], "the following arguments are required: COMMAND"),
+        (["graph", "loss"], "expected FILE.py:FUNCTION, got 'loss'"),
+        (["graph", "no.py:loss"], "there is no file 'no.py'"),
+        (["graph", f"{__file__}:f", "--out", "a.txt"], "'a.txt' has another ending than .svg, .png"),
+        (["explore", f"{__file__}:f", "--out", "a.svg"], "'a.svg' has another ending than .html, .htm"),
+        (["graph", f"{__file__}:f", "--out", "no/such/folder/a.svg"], "is not a folder you can write to"),
+        (["graph", f"{__file__}:f", "--args", "__import__('os')"], "are no arguments; expected numbers"),
+        (["graph", f"{__file__}:f", "--depth", "-1"], "a depth is a whole number, 0 or more"),
+        (["explore", f"{__file__}:f", "--lang", "xx"], "invalid choice: 'xx'"),
     ],
 )
 def test_bad_arguments_are_named_and_give_exit_code_2(arguments, expected, capsys):

@@ -32,7 +32,7 @@ ORDER = [
     },
     {"program"},
     {"study", "viz", "training", "checkpoints", "parallel"},
-    {"demo"},
+    {"demo", "demo_pictures", "user_code"},
     {"cli"},
     {"__main__"},
 ]

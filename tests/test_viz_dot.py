@@ -183,7 +183,7 @@ def test_a_value_without_a_name_is_called_by_its_expression_or_by_its_operation(
 
     assert first("y * z") == "∂(y * z)/∂z = y = 1.0000"
     assert first("mul(y, z)") == "∂mul(y, z)/∂z = y = 1.0000"
-    assert first("y * z * 1234567890") == "∂multiply/∂z = y = 1.0000"
+    assert first("y * z * 12345678901234567890") == "∂multiply/∂z = y = 1.0000"
 
 
 def test_a_rule_without_a_local_derivative_is_shown_itself():

@@ -256,3 +256,9 @@ def test_the_runs_of_equal_kinds_are_counted():
     assert list(run_lengths(np.array([True, True, False, True]))) == [2, 1, 0, 1]
     assert (stem("layer12"), stem("relu"), stem("7")) == ("layer", "relu", "")
     assert len(shown(ops(["a", "b"] * 3), depth=0)) == 7  # the last value is the result: the third block is another
+
+
+@pytest.mark.parametrize("depth", [-1, "1", 1.5])
+def test_a_depth_that_is_no_whole_number_from_0_is_named(depth):
+    with pytest.raises(xe.errors.ArgumentError, match=f"depth is {depth!r}"):
+        xe.viz.graph(lambda x: x * x, 2.0, depth=depth)

@@ -242,3 +242,12 @@ def test_a_render_error_is_an_error_of_this_library():
     assert "graph" in dir(xe.viz)
     with pytest.raises(AttributeError, match="no attribute 'grahp'"):
         _ = xe.viz.grahp
+
+
+def test_a_folder_that_is_not_there_is_named_as_the_user_wrote_it(tmp_path):
+    picture = xe.viz.graph(lambda x: x * x, 2.0)
+    with pytest.raises(FileNotFoundError, match=r"no such folder.*missing"):
+        picture.save(tmp_path / "missing" / "graph.dot")
+    (tmp_path / "folder.dot").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder\.dot"):
+        picture.save(tmp_path / "folder.dot")

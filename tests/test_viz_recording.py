@@ -14,7 +14,7 @@ from ops_cases import CASES
 import tinygrad_xe as xe
 from tinygrad_xe.graph import mode, unusual
 from tinygrad_xe.viz.recording import trace
-from tinygrad_xe.watch import records
+from tinygrad_xe.watch import last, records
 
 FIRST = [Variant(case, case.options[0]) for case in [*CASES, *LOSSES]]
 W, B, X = np.array([0.6, -1.1, 0.3]), -0.5, np.array([1.5, -0.4, 2.0])
@@ -184,7 +184,22 @@ def test_targets_given_as_arrays_are_not_differentiated():
 
     found = by_name(trace(f, np.ones((2, 3)), np.eye(3)[:2]))
     assert (found["y"].role, found["y"].grad_note) == ("target", "not tracked")
-    assert by_name(trace(lambda x, y: x * y, 2.0, 3.0))["y"].grad == 2.0
+    y = by_name(trace(lambda x, y: x * y, 2.0, 3.0))["y"]
+    assert (y.role, y.value, y.grad_note) == ("target", 3.0, "not tracked")
+
+
+def test_data_beside_parameters_are_not_differentiated_unless_argnums_says_so():
+    def f(w, x):
+        return w * x
+
+    found = by_name(trace(f, 2.0, 3.0))
+    assert (found["x"].role, found["x"].grad_note, found["w"].grad) == ("input", "not tracked", 3.0)
+    assert by_name(trace(f, 2.0, 3.0, argnums=(0, 1)))["x"].grad == 2.0
+    assert by_name(trace(f, 2.0, 3.0, argnums=1))["w"].grad_note == "not tracked"
+    assert by_name(trace(lambda x: x * x, 3.0))["x"].grad == 6.0
+    assert by_name(trace(lambda x, y: x * y, np.ones(2), np.ones(2)))["x"].grad_note != "not tracked"
+    with pytest.raises(xe.ArgumentError, match="argnums is 2, and the function was called with 2"):
+        trace(f, 2.0, 3.0, argnums=2)
 
 
 def test_a_loss_of_several_steps_is_a_scope():
@@ -243,6 +258,10 @@ def test_after_the_block_the_record_is_found_while_it_is_alive():
         loss.backward()
     np.testing.assert_array_equal(by_name(trace(loss))["w"].grad, X)
     del kept
+    trace(lambda: w * 2)
+    np.testing.assert_array_equal(by_name(trace(loss))["w"].grad, X)  # the last one is kept
+    with xe.record():
+        pass
     gc.collect()
     assert {value.grad_note for value in trace(loss).values} <= {"not kept", "not tracked"}
 
@@ -520,7 +539,8 @@ def test_a_record_and_the_users_variables_are_let_go():
     found, gone = run()
     gc.collect()
     assert gone() is None and found.values
-    assert not any(reference() is not None for reference in records)
+    alive = {id(reference()) for reference in records} - {id(None), id(getattr(last, "record", None))}
+    assert not alive
 
 
 def test_a_variable_that_is_deleted_while_recording_is_let_go_at_the_next_step():
@@ -554,3 +574,20 @@ def test_a_record_entered_by_something_that_returns_still_names():
         found = trace(loss)
     assert [value.name for value in found.values] == ["w", "X", "z", "loss"]
     assert not any(value.scopes for value in found.values)
+
+
+def test_a_variable_called_g_is_not_taken_for_the_gradient():
+    def loss(x):
+        g = x**2
+        return np.sum(g * g)
+
+    found = trace(loss, np.array([1.0, 2.0]))
+    names = {value.id: value.name for value in found.values}
+    rules = [flow.rule.source() for flow in found.flows if names[flow.parent] == "g"]
+    assert rules == ["g_ * g", "g_ * g"]
+
+
+def test_a_checkpoint_is_written_without_an_address():
+    found = trace(lambda x: np.sum(xe.checkpoint(np.tanh)(x)), np.array([1.0, 2.0]))
+    assert any("checkpoint" in value.expression for value in found.values)
+    assert not any(" at 0x" in value.expression for value in found.values)

@@ -95,28 +95,28 @@ def test_without_a_backward_pass_there_are_forward_steps_only():
 
 
 def test_the_reason_is_read_off_the_form_of_the_rule():
-    x, v = np.array([1.0, -2.0]), np.array([3.0, 4.0])
+    u, v = np.array([1.0, -2.0]), np.array([3.0, 4.0])
 
-    def f(x, v):
-        added = x + v
+    def f(u, v):
+        added = u + v
         less = added - v
         times = less * v
         power = np.exp(times)
         total = np.sum(power)
         mean = np.mean(v)
-        cut = np.maximum(x, 0)
+        cut = np.maximum(u, 0)
         turned = cut[::-1]
         last = np.sum(turned)
         return total + mean + last
 
-    why = reasons(f, x, v)
-    assert why["added sends to x"].startswith("The local derivative is 1")
+    why = reasons(f, u, v)
+    assert why["added sends to u"].startswith("The local derivative is 1")
     assert why["less sends to v"].startswith("The local derivative is -1")
     assert why["times sends to less"].startswith("A product sends to each factor the gradient times the other one, v.")
     assert why["power sends to times"].startswith("The local derivative is power itself")
     assert why["total sends to power"].startswith("Every element was added once")
     assert why["mean sends to v"].startswith("Every element has an equal share")
-    assert why["cut sends to x"].startswith("The gradient goes only where x was chosen")
+    assert why["cut sends to u"].startswith("The gradient goes only where u was chosen")
     assert why["turned sends to cut"].startswith("Elements only moved")
 
 

@@ -1,4 +1,4 @@
-"""The main job: compare autodiff with the article's closed forms, then train on real data, and draw the graph."""
+"""The main job: compare autodiff with the article's closed forms, then train on real data, and draw."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from . import closed_forms, data, losses
+from .demo_pictures import graph_of_the_article, plot_of_the_losses
 from .graph import no_grad
 from .losses import article
 from .tensor import Tensor, tensor
-from .watch import record
 
 Array = np.ndarray[Any, Any]
 
@@ -118,9 +118,11 @@ class Progress:
         self._out, self._title, self._steps = out, title, steps
         self._terminal = out.isatty()
         self._shown = -1
+        self.losses: list[float] = []
 
     def __call__(self, step: int, loss: float) -> None:
-        """Show that `step` steps are done, and the loss."""
+        """Show that `step` steps are done, and the loss, which is kept in `losses`."""
+        self.losses.append(loss)
         tenth = 10 * step // self._steps
         if tenth == self._shown and step < self._steps:
             return
@@ -204,22 +206,7 @@ def two_layers(epochs: int, rng: np.random.Generator, show: Progress) -> float:
     return accuracy(network(held.X / 16), held.y)
 
 
-# -- the graph as DOT --------------------------------------------------------------------------------------------------
-
-
-def graph_of_the_article(path: str) -> None:
-    """Write the graph of the article's loss, three samples, as DOT text."""
-    from .viz import graph
-
-    X = np.array([[1.0, 2.0], [-0.5, 1.0], [1.5, -0.25]])
-    y, theta = np.array([1.0, 0.0, 1.0]), tensor([0.5, -0.25], requires_grad=True, name="theta")
-    with record():
-        z: Any = X @ theta
-        z.name = "z"
-        loss = article.sigmoid_cross_entropy_with_logits(labels=y, logits=z, reduction="sum")
-        loss.name = "L"
-        loss.backward()
-        graph(loss).save(path)
+# -- all of it ---------------------------------------------------------------------------------------------------------
 
 
 def run(*, seed: int = 0, out: str = "tinygrad-xe-demo", quick: bool = False, stream: TextIO | None = None) -> int:
@@ -230,7 +217,7 @@ def run(*, seed: int = 0, out: str = "tinygrad-xe-demo", quick: bool = False, st
     seed : int
         Of every random number.
     out : str
-        Folder for the graph; made if it is not there.
+        Folder for the pictures; made if it is not there.
     quick : bool
         A tenth of the training, and no bars on accuracy.
     stream : text file, optional
@@ -248,6 +235,7 @@ def run(*, seed: int = 0, out: str = "tinygrad-xe-demo", quick: bool = False, st
     good = print_table(stream, rng) < 1e-12
     stream.write("Training on real data (held-out accuracy on fixed splits)\n\n")
     share = 10 if quick else 1
+    curves: dict[str, list[float]] = {}
     jobs: tuple[tuple[str, int, Callable[[int, Progress], float], int, float], ...] = (
         ("logistic regression, breast cancer", 300 // share, logistic_regression, 1, 0.97),
         ("softmax regression, digits", 300 // share, softmax_regression, 1, 0.95),
@@ -255,12 +243,14 @@ def run(*, seed: int = 0, out: str = "tinygrad-xe-demo", quick: bool = False, st
     )
     for title, rounds, train, steps_in_round, bar in jobs:
         before = time.perf_counter()
-        reached = train(rounds, Progress(stream, title, rounds * steps_in_round))
+        show = Progress(stream, title, rounds * steps_in_round)
+        reached = train(rounds, show)
+        curves[title] = show.losses
         verdict = "" if quick else f" ({'at least' if reached >= bar else 'BELOW'} {bar:.2f})"
         stream.write(f"  accuracy {reached:.4f}{verdict}, {time.perf_counter() - before:.1f} s\n")
         good = good and (quick or reached >= bar)
-    path = os.path.join(out, "graph.dot")
-    graph_of_the_article(path)
-    stream.write(f"\nWrote {path}: the graph of the article's loss, with values and gradients.\n")
+    stream.write("\n")
+    for line in (*graph_of_the_article(out), *plot_of_the_losses(out, curves, stream)):
+        stream.write(f"{line}\n")
     stream.write(f"{time.perf_counter() - started:.1f} s in all.\n")
     return 0 if good else 1

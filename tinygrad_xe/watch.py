@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -95,6 +96,9 @@ class Pass:
 #: The records that are alive, in which a picture of a Tensor looks for its values.
 records: list[weakref.ref[record]] = []
 
+#: The record whose block ended last in a thread: kept, so that a notebook's next cell can draw what it saw.
+last = threading.local()
+
 
 class record(Observer):
     """Keep every value, cotangent and contribution of what is computed inside the block, in order.
@@ -142,6 +146,7 @@ class record(Observer):
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         self.witness.leave()
+        last.record = self
 
     def forward(self, op: Op, node: Node | None, inputs: tuple[Any, ...], out: Any) -> None:
         """Note a step."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from .axes import Theme, begin, class_names, class_numbers, mixed
-from .palette import Palette
+from .axes import Array, Theme, begin, class_names, class_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,8 +73,9 @@ def plot_confusion(
     side = min(max(0.42 * count, 2.6), 9)
     ax, palette = begin(who, ax, theme, (side + 1.4, side + 1.2))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    colors = np.array([[rgb(mixed(ink(palette, i, j), palette.page, shares[i, j] ** 0.5)) if counts[i, j] else
-                        rgb(palette.page) for j in range(count)] for i in range(count)])  # fmt: skip
+    page, right_ink, wrong_ink = (rgb(color) for color in (palette.page, palette.value, palette.grad))
+    inks = np.where(np.eye(count, dtype=bool)[..., None], right_ink, wrong_ink)
+    colors = page + (shares**0.5)[..., None] * (inks - page)
     ax.imshow(colors, interpolation="nearest", aspect="equal")
     if count <= NUMBERED:
         for i, j in np.argwhere(counts):
@@ -98,11 +98,6 @@ def plot_confusion(
     return ax
 
 
-def ink(palette: Palette, i: int, j: int) -> str:
-    """The colour of a cell."""
-    return palette.value if i == j else palette.grad
-
-
-def rgb(color: str) -> list[float]:
+def rgb(color: str) -> Array:
     """Red, green and blue, from 0 to 1."""
-    return [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    return np.array([int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)])

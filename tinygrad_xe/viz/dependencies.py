@@ -19,6 +19,9 @@ from .records import Array, Scope
 #: Variables that hold what a model is to answer.
 TARGETS = frozenset({"y", "y_true", "Y", "target", "targets", "label", "labels"})
 
+#: Names that data have, which a model's parameters stand beside.
+DATA = frozenset({"x", "X", "x_train", "X_train", "data", "features", "images", "inputs", "batch"})
+
 #: A value while it is looked at: its node, or for one without a gradient the identity of its array.
 Key = Node | int
 

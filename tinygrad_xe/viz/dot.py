@@ -11,7 +11,7 @@ import numpy as np
 from .card import ROLES, CardPen
 from .fold import NESTED, Card, Group, Layout, Link
 from .palette import DARK, LIGHT, Palette
-from .records import Flow, Scope, Value
+from .records import Flow, Scope, Value, letter_of_gradient
 from .text import in_label, in_quotes, number, numbers, size
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Pen(CardPen):
         """What a value is called in a derivative."""
         if value.name.strip():
             return value.name[:24]
-        if 0 < len(value.expression) <= 12:
+        if 0 < len(value.expression) <= 24:
             return value.expression if CALL.fullmatch(value.expression) else f"({value.expression})"
         return value.op or ROLES[value.role]
 
@@ -252,12 +252,14 @@ class Pen(CardPen):
         if self.layout.detail == "full" and any(flow.sent is not None for flow in flows):
             signs.append(self.font(BACK[self.rankdir], palette.grad, 7) + " " + self.mute("sent back along the edge"))
         rules = [self.derivative(flow, DERIVATIVE) for flow in flows if flow.local is None]
-        if self.layout.detail == "full" and any(re.search(r"\bg\b", rule) for rule in rules):
-            signs.append(self.mute("g: the gradient of the result"))
+        letter = letter_of_gradient(value.name for value in self.trace.values)
+        if self.layout.detail == "full" and any(re.search(rf"\b{letter}\b", rule) for rule in rules):
+            signs.append(self.mute(f"{letter}: the gradient of the result"))
         if any(self.total(card) for card in self.layout.cards if isinstance(card, Value)) and signs:
             signs.append(self.font("Σ", palette.grad, 9) + " " + self.mute("paths added up"))
+        if any(isinstance(card, Value) and card.grad_note == "not kept" for card in self.layout.cards) and signs:
+            signs.append(self.mute("not kept: compute inside with xe.record():"))
         if not all(link.tracked for link in self.layout.links):
             signs.append(self.mute("dashed: no gradient"))
         rows = "".join(f'<TR><TD ALIGN="LEFT">{"     ".join(row)}</TD></TR>' for row in (roles, signs) if row)
         return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3">{rows}</TABLE>>' if rows else ""
-

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, Literal, get_args
 
@@ -79,6 +79,7 @@ class Explorer:
 def explore(
     f_or_result: Callable[..., Any] | Tensor | Trace,
     *args: Any,
+    argnums: int | Sequence[int] | None = None,
     path: str | os.PathLike[str] | None = None,
     lang: Language = "en",
     theme: Theme = "auto",
@@ -98,6 +99,8 @@ def explore(
         computed inside ``with xe.record():``.
     *args
         Arrays, Tensors, and whatever else the function takes.
+    argnums : int or sequence of int, optional
+        The positions of the arguments that get gradients; see `graph`.
     path : path, optional
         Where to save the page.
     lang : {"en", "zh"}
@@ -132,7 +135,7 @@ def explore(
     words = Words(lang)
     if theme not in get_args(Theme):
         raise ArgumentError(f"explore: theme is {theme!r}; expected 'auto', 'light' or 'dark'.")
-    trace = f_or_result if isinstance(f_or_result, Trace) else trace_of(f_or_result, *args)
+    trace = f_or_result if isinstance(f_or_result, Trace) else trace_of(f_or_result, *args, argnums=argnums)
     layout = arrange(trace, depth=depth)
     if len(layout.cards) > MOST:
         scopes = any(value.scopes for value in trace.values)

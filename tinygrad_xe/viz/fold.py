@@ -128,10 +128,10 @@ def arrange(trace: Trace, *, depth: int | None = None, scope: str | None = None,
     Raises
     ------
     ArgumentError
-        When there are too many cards, when no scope has this name, or when `depth` is negative.
+        When there are too many cards, when no scope has this name, or when `depth` is no whole number from 0.
     """
-    if depth is not None and depth < 0:
-        raise ArgumentError(f"graph: depth is {depth}; it counts the open levels of modules and functions, from 0.")
+    if depth is not None and (not hasattr(depth, "__index__") or depth < 0):
+        raise ArgumentError(f"graph: depth is {depth!r}; it counts the open levels of modules and functions, from 0.")
     outer = 0
     if scope is not None:
         trace, outer = only(trace, scope)

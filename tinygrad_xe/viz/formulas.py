@@ -91,6 +91,8 @@ def option_tree(name: str, value: Any) -> Any:
         value = np.asarray(value)
     if isinstance(value, np.ndarray):
         return Name(listed(value)) if value.size <= 8 else number_tree(value)
+    if vars(object)["__repr__"] is getattr(type(value), "__repr__", None):  # it would show an address
+        return Name(str(getattr(value, "__name__", "...")))
     return value
 
 

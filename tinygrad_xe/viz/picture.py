@@ -6,7 +6,7 @@ import html
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, XeWarning
@@ -138,6 +138,7 @@ class Picture:
 def graph(
     f_or_result: Callable[..., Any] | Tensor,
     *args: Any,
+    argnums: int | Sequence[int] | None = None,
     depth: int | None = None,
     scope: str | None = None,
     theme: Theme = "light",
@@ -156,7 +157,10 @@ def graph(
         A function, which is called with `args` and differentiated where its result is a scalar; or a result, which
         shows values and gradients where it was computed inside ``with xe.record():``.
     *args : array_like
-        What the function is called with.
+        What the function is called with. Floats and arrays of them get gradients.
+    argnums : int or sequence of int, optional
+        The positions of the arguments that get gradients. By default all, but for those with the names of targets
+        (``y``, ``labels``, ...) and, where others are left, of data (``x``, ``X``, ``inputs``, ...).
     depth : int, optional
         How many levels of modules and functions are open; what is inside them is one node each, and equal consecutive
         blocks are one too, "block × 12". By default up to 150 values are drawn as they are.
@@ -199,5 +203,5 @@ def graph(
         words = options.__args__  # type: ignore[attr-defined]  # a Literal
         if value not in words:
             raise ArgumentError(f"graph: {name} is {value!r}; it is one of {', '.join(words)}.")
-    layout = arrange(trace(f_or_result, *args), depth=depth, scope=scope, force=force)
+    layout = arrange(trace(f_or_result, *args, argnums=argnums), depth=depth, scope=scope, force=force)
     return Picture(digraph(layout, theme=theme, direction=direction), layout, theme=theme, dot=dot)

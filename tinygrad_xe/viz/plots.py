@@ -235,7 +235,7 @@ def step_axis(ax: Axes, palette: Any) -> None:
     """Whole steps below, and horizontal lines."""
     from matplotlib.ticker import MaxNLocator
 
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     ax.margins(x=0.02)
     ax.grid(axis="y", color=palette.module_line, linewidth=0.6)
     ax.set_xlabel("step")

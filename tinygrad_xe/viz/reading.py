@@ -17,7 +17,7 @@ from ..watch import Pass, record
 from ..witness import Call
 from . import formulas, naming
 from .dependencies import TARGETS, Dependencies, Input, Item, plain
-from .records import Array, Flow, GradNote, Role, Scope, Sending, Trace, Value
+from .records import Array, Flow, GradNote, Role, Scope, Sending, Trace, Value, letter_of_gradient
 
 #: The longest expression without a name of its own that is written inside another one.
 NESTED = 30
@@ -203,7 +203,8 @@ def sendings(way: Pass | None, numbered: dict[tuple[Node, int], int]) -> list[Se
         assert parent is not None
         sent = np.asarray(getattr(g, "_data", g))
         before = sums.get(parent)
-        sums[parent] = sent if before is None else np.asarray(before + sent)
+        with np.errstate(all="ignore"):  # the sweep itself has warned
+            sums[parent] = sent if before is None else np.asarray(before + sent)
         if (node, i) in numbered:
             start = np.broadcast_to(np.zeros((), sent.dtype), sent.shape) if before is None else before
             found.append(Sending(numbered[node, i], start, sums[parent]))
@@ -214,6 +215,7 @@ def flows_of(found: Dependencies, way: Pass | None) -> tuple[list[Flow], dict[tu
     """The edges, and the number of each by the node that sends along it and the place of its input."""
     sent = {(node, i): plain(g) for node, i, g in (() if way is None else way.sent)}
     explained = len(found.ordered) <= EXPLAINED
+    letter = letter_of_gradient(item.name for item in found.ordered)
     flows: list[Flow] = []
     numbered: dict[tuple[Node, int], int] = {}
     for item in found.ordered:
@@ -225,21 +227,21 @@ def flows_of(found: Dependencies, way: Pass | None) -> tuple[list[Flow], dict[tu
                 numbered[item.node, given.place] = len(flows)
                 arrived = sent.get((item.node, given.place))
                 if explained:
-                    rule, local = mathematics(item, given, found, way)
+                    rule, local = mathematics(item, given, found, way, letter)
             parent = found.items[given.key].id
             flows.append(Flow(len(flows), parent, item.id, given.place, given.tracked, rule, local, arrived))
     return flows, numbered
 
 
 def mathematics(
-    item: Item, given: Input, found: Dependencies, way: Pass | None
+    item: Item, given: Input, found: Dependencies, way: Pass | None, letter: str
 ) -> tuple[Expression | None, Expression | None]:
     """The rule that sends a gradient from a value to one of its inputs, and the local derivative, in their names."""
     op, node, saved = item.op, item.node, item.saved
     parent = found.items[given.key].node if given.key is not None else None
     if op is None or node is None or parent is None or (op.saves and not saved):
         return None, None
-    names = {"out": item.reference or Name("out"), "g": f"{item.name}.grad" if item.name.isidentifier() else "g"}
+    names = {"out": item.reference or Name("out"), "g": f"{item.name}.grad" if item.name.isidentifier() else letter}
     names |= {name: tree for name, tree in references(item, found).items() if tree is not None}
     options = dict(zip(op.options, item.options))
     g = None if way is None else plain(way.cotangents.get(node))

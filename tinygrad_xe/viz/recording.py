@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -15,14 +15,17 @@ from ..containers import leaves, paths, rebuild
 from ..errors import ArgumentError, DTypeError
 from ..graph import watching
 from ..op import REGISTRY
+from ..pullback import places, positions
 from ..tensor import Tensor, one_like
-from ..watch import record, records
-from .dependencies import TARGETS
+from ..watch import last, record, records
+from .dependencies import DATA, TARGETS
 from .reading import read
 from .records import Trace
 
 
-def trace(f_or_result: Any, *args: Any, **kwargs: Any) -> Trace:
+def trace(
+    f_or_result: Any, *args: Any, argnums: int | Sequence[int] | None = None, **kwargs: Any
+) -> Trace:  # fmt: skip
     """Record a computation, or take one that was recorded, as what pictures are drawn from.
 
     Parameters
@@ -32,8 +35,10 @@ def trace(f_or_result: Any, *args: Any, **kwargs: Any) -> Trace:
         gradients are to be seen.
     *args, **kwargs
         Arguments of the function. Arrays of floats, also in lists, tuples and dicts, and floats given by position, are
-        passed as Tensors that require grad, named after the function's parameters. Tensors are passed as they are, and
-        so are arrays for parameters with the names of targets (``y``, ``labels``, ...).
+        passed as Tensors that require grad, named after the function's parameters. Tensors are passed as they are.
+    argnums : int or sequence of int, optional
+        The positions of the arguments that get gradients. By default all, but for those with the names of targets
+        (``y``, ``labels``, ...) and, where others are left, of data (``x``, ``X``, ``inputs``, ...).
 
     Returns
     -------
@@ -69,18 +74,20 @@ def trace(f_or_result: Any, *args: Any, **kwargs: Any) -> Trace:
             "computed. Write graph(f, x, y), or graph(loss)."
         )
     function: Callable[..., Any] = f_or_result
-    passed, named = as_tensors(function, args, kwargs)
-    recorded = record()
+    passed, named = as_tensors(function, args, kwargs, argnums)
+    recorded, before = record(), getattr(last, "record", None)
     with watching(None), recorded:
         returned = function(*passed, **named)
         result = next((value for value in leaves(returned) if isinstance(value, Tensor)), None)
         if result is None:
             raise DTypeError(
                 f"trace: the function returned a {type(returned).__name__}; expected a Tensor. It must be computed "
-                "from its arguments, or from other Tensors, by operations that know Tensors."
+                "from its arguments, or from other Tensors, by operations that know Tensors; whole numbers among the "
+                "arguments are no variables: write 3.0, or np.array([1.0, 2.0])."
             )
         if result.node is not None and result.size == 1:
             pull(result.node, one_like(result._data), retain_graph=True)
+    last.record = before  # this record is nobody's to find again
     return read(result, recorded, title_of(function))
 
 
@@ -92,7 +99,9 @@ def title_of(function: Any) -> str:
     return "" if name.startswith(("<", "__")) else name
 
 
-def as_tensors(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+def as_tensors(
+    function: Any, args: Any, kwargs: dict[str, Any], argnums: int | Sequence[int] | None
+) -> tuple[list[Any], dict[str, Any]]:
     """The arguments with Tensors in the place of floats, named after the parameters."""
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
@@ -106,14 +115,33 @@ def as_tensors(function: Any, args: Any, kwargs: dict[str, Any]) -> tuple[list[A
         known = REGISTRY.get(function)
         names = [] if known is None else list(known.inputs)
     names += [f"x{i + 1}" for i in range(len(names), len(args))]
-    passed = [as_tensor(arg, name, (float, np.floating)) for arg, name in zip(args, names)]
+    if argnums is not None:
+        chosen = {*places("trace", positions("trace", argnums), len(args))}
+    else:
+        chosen = {i for i, (_, name) in enumerate(zip(args, names)) if name not in TARGETS}
+        parameters = {i for i in chosen if names[i] not in DATA and any(map(is_float, leaves(args[i])))}
+        chosen = {i for i in chosen if names[i] not in DATA} if parameters else chosen
+    passed = [
+        as_tensor(arg, name, (float, np.floating)) if i in chosen else as_constant(arg)
+        for i, (arg, name) in enumerate(zip(args, names))
+    ]
     return passed, {name: as_tensor(arg, name, ()) for name, arg in kwargs.items()}
+
+
+def is_float(value: Any) -> bool:
+    """Whether a value is a number or an array of floats."""
+    return isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f")
+
+
+def as_constant(tree: Any) -> Any:
+    """An argument that gets no gradient: its floats as arrays, so that they are values of the picture."""
+    found = leaves(tree)
+    made = [np.asarray(value) if isinstance(value, float | np.floating) else value for value in found]
+    return tree if all(map(lambda a, b: a is b, found, made)) else rebuild(tree, made)
 
 
 def as_tensor(tree: Any, name: str, numbers: Any) -> Any:
     """A copy of an argument with Tensors for its arrays of floats, and for `numbers`; itself if there are none."""
-    if name in TARGETS and isinstance(tree, np.ndarray):
-        return tree  # what a loss compares with is no variable of it
     found = leaves(tree)
     made = [
         Tensor(value, True, path)

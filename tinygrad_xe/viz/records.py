@@ -5,6 +5,7 @@ The engine makes them (`viz.recording`), and so can anything else that computes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +16,20 @@ from ..program.expressions import Expression
 Array = np.ndarray[Any, np.dtype[Any]]
 Role = Literal["input", "parameter", "op", "target", "loss"]
 GradNote = Literal["", "not tracked", "not kept", "not computed yet"]
+
+
+def letter_of_gradient(names: Iterable[str]) -> str:
+    """What rules call a gradient that has no name: g, unless a value is called so.
+
+    Examples
+    --------
+    >>> letter_of_gradient(["x", "z"]), letter_of_gradient(["x", "g"])
+    ('g', 'g_')
+    """
+    taken, letter = set(names), "g"
+    while letter in taken:
+        letter += "_"
+    return letter
 
 
 @dataclass(frozen=True)

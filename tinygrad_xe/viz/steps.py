@@ -11,7 +11,7 @@ import numpy as np
 from . import mathml
 from .fold import Group
 from .reasons import arrival, backward_reason, forward_reason, silence, title_of
-from .records import Array, Flow, Sending, Trace, Value
+from .records import Array, Flow, Sending, Trace, Value, letter_of_gradient
 from .text import clean, numbers
 from .words import Words
 
@@ -214,6 +214,7 @@ def backward(
 ) -> list[Step]:
     """The steps of the backward pass, one for each gradient that is sent."""
     flows = {flow.id: flow for flow in trace.flows}
+    letter = letter_of_gradient(value.name for value in trace.values)
     paths = Counter(flows[sending.flow].parent for sending in sendings)
     arrived: Counter[int] = Counter()
     totals: dict[int, Array] = {}
@@ -232,14 +233,14 @@ def backward(
         above = totals.get(child.id, child.grad)
         result = title_of(values[trace.result]) if trace.result is not None else "loss"
         said = words.say("join").join(why)
-        found.append(sending_step(flow, sending, parent, child, above, done, said, result, words))
+        found.append(sending_step(flow, sending, parent, child, above, done, said, result, letter, words))
         totals[parent.id] = sending.after
     return found
 
 
 def sending_step(
     flow: Flow, sending: Sending, parent: Value, child: Value, above: Array | None, done: bool, why: str, result: str,
-    words: Words,
+    letter: str, words: Words,
 ) -> Step:  # fmt: skip
     """The step in which `child` sends a gradient to `parent`."""
     name, sender = title_of(parent), title_of(child)
@@ -253,16 +254,17 @@ def sending_step(
         Row(words.say("before", grad=grad), sending.before, "gr"),
         Row(words.say("now", grad=grad), sending.after, "gr"),
     ]
-    letter = f"{child.name}.grad" if child.name.isidentifier() else "g"  # what the rule calls the child's gradient
+    # what the rule calls the child's gradient
+    above_name = f"{child.name}.grad" if child.name.isidentifier() else letter
     code = "" if flow.rule is None else f"{grad} += {clean(flow.rule.source(), 400)}"
-    if code and letter == "g":
-        code = f"g = {gradient_of(sender)}\n{code}"
+    if code and above_name == letter:
+        code = f"{letter} = {gradient_of(sender)}\n{code}"
     return Step(
         "backward",
         words.say("sends_to", child=sender, parent=name),
         code,
         why=why,
-        formula=mathml.sending(result, name, sender, letter, flow.rule, flow.local, parent.shape == child.shape),
+        formula=mathml.sending(result, name, sender, above_name, flow.rule, flow.local, parent.shape == child.shape),
         rows=tuple(rows),
         nodes=(parent.id,),
         near=(child.id,),

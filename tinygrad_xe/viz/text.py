@@ -130,6 +130,9 @@ def numbers(array: Array) -> str:
     if array.size <= 4 and array.ndim <= 4:
         return nested(array)
     kind = array.dtype.kind
+    first = array.reshape(-1)[0]
+    if kind in "fiu" and (array == first).all():
+        return f"all {short(first)}"
     if kind == "b":
         return f"{int(array.sum())} of {array.size} True"
     if kind in "iu":

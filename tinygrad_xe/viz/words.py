@@ -138,6 +138,7 @@ DRAWN: dict[str, dict[str, str]] = {
         r"not computed yet": "尚未计算", r"seed of backward\(\)": "反向传播的起点", r"forward": "前向",
         r"∂loss/∂node": "∂损失/∂节点", r"sent back along the edge": "沿边回传", r"paths added up": "各路径相加",
         r"dashed: no gradient": "虚线：无梯度", r"Σ +(\d+) paths": r"Σ \1 条路径",
+        r"all (\S+)": r"全为 \1", r"not kept: compute inside (with xe.record\(\):)": r"未保留：请在 \1 中计算",
         r"mean (\S+ ± \S+, \|max\| \S+)": r"均值 \1", r"from (\S+) to (\S+)": r"从 \1 到 \2",
         r"(\d+) of (\d+) True": r"\2 个中有 \1 个为 True", r"(\d+) NaN of (\d+)": r"\2 个中有 \1 个 NaN",
         r"(\d+) inf of (\d+)": r"\2 个中有 \1 个 inf",

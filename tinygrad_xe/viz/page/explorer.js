@@ -18,9 +18,14 @@
     const probe = drawing.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "text"));
     probe.setAttribute("font-size", 100);
     probe.textContent = "0123456789 grad parameter";
-    const wide = probe.getComputedTextLength() / 1267;
+    const plain = probe.getComputedTextLength() / 1267;
+    probe.setAttribute("font-weight", "bold");
+    const bold = probe.getComputedTextLength() / 1312;
     probe.remove();
-    if (wide > 1.02) for (const text of drawing.querySelectorAll("text")) text.setAttribute("font-size", (text.getAttribute("font-size") / wide).toFixed(2));
+    for (const text of drawing.querySelectorAll("text")) {
+      const wide = text.getAttribute("font-weight") === "bold" ? bold : plain;
+      if (wide > 1.02) text.setAttribute("font-size", (text.getAttribute("font-size") / wide).toFixed(2));
+    }
   }
 
   // -- the drawing: elements of nodes and edges; a running gradient is written into the text that the drawing has
@@ -35,7 +40,12 @@
       text.setAttribute("x", (Math.max(...frame.map(b => b.x + b.width)) - 5).toFixed(1));
       text.setAttribute("text-anchor", "end");
     }
-    cards.push({card, ids, result, grad, full: grad && grad.textContent});
+    let room = 0;  // between the word "grad" and the right side; a running gradient may be longer than the last one
+    if (grad && frame.length) {
+      const before = grad.previousElementSibling.getBBox();
+      room = grad.getAttribute("x") - before.x - before.width - 4;
+    }
+    cards.push({card, ids, result, grad, room, full: grad && grad.textContent});
     card.setAttribute("tabindex", "0");
     card.setAttribute("role", "button");
     card.setAttribute("aria-label", label);
@@ -152,14 +162,22 @@
     }
     page.className = step.phase;
     const on = new Set(step.nodes), through = new Set(step.edges);
-    for (const {card, ids, result, grad, full} of cards) {
+    for (const {card, ids, result, grad, room, full} of cards) {
       const names = card.classList;
       names.toggle("on", ids.some(n => on.has(n)));
       names.toggle("v", known.has(result));
       names.toggle("todo", !known.has(result));
       names.toggle("d", grads.has(result));
       names.toggle("s", sums.has(result));
-      if (grad) grad.textContent = grads.get(result) ?? full;
+      const running = grads.get(result) ?? full;
+      if (grad && grad.textContent !== running) {
+        grad.textContent = running;
+        grad.removeAttribute("textLength");
+        if (room > 0 && grad.getComputedTextLength() > room) {
+          grad.setAttribute("textLength", room.toFixed(1));
+          grad.setAttribute("lengthAdjust", "spacingAndGlyphs");
+        }
+      }
     }
     for (const {line, flows, child} of lines) {
       line.classList.toggle("on", flows.some(e => through.has(e)));
