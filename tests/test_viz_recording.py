@@ -198,6 +198,8 @@ def test_data_beside_parameters_are_not_differentiated_unless_argnums_says_so():
     assert by_name(trace(f, 2.0, 3.0, argnums=1))["w"].grad_note == "not tracked"
     assert by_name(trace(lambda x: x * x, 3.0))["x"].grad == 6.0
     assert by_name(trace(lambda x, y: x * y, np.ones(2), np.ones(2)))["x"].grad_note != "not tracked"
+    scaled = by_name(trace(lambda w, x: w * (doubled := x * 2) + doubled, 2.0, 3.0))["doubled"]
+    assert (scaled.expression, scaled.grad_note) == ("x * 2", "not tracked")
     with pytest.raises(xe.ArgumentError, match="argnums is 2, and the function was called with 2"):
         trace(f, 2.0, 3.0, argnums=2)
 

@@ -122,9 +122,10 @@ def as_tensors(
         parameters = {i for i in chosen if names[i] not in DATA and any(map(is_float, leaves(args[i])))}
         chosen = {i for i in chosen if names[i] not in DATA} if parameters else chosen
     passed = [
-        as_tensor(arg, name, (float, np.floating)) if i in chosen else as_constant(arg)
+        as_constant(arg) if name in TARGETS and i not in chosen
+        else as_tensor(arg, name, (float, np.floating), tracked=i in chosen)
         for i, (arg, name) in enumerate(zip(args, names))
-    ]
+    ]  # fmt: skip
     return passed, {name: as_tensor(arg, name, ()) for name, arg in kwargs.items()}
 
 
@@ -134,17 +135,17 @@ def is_float(value: Any) -> bool:
 
 
 def as_constant(tree: Any) -> Any:
-    """An argument that gets no gradient: its floats as arrays, so that they are values of the picture."""
+    """What a loss compares with: floats as arrays, so that they are values of the picture."""
     found = leaves(tree)
     made = [np.asarray(value) if isinstance(value, float | np.floating) else value for value in found]
     return tree if all(map(lambda a, b: a is b, found, made)) else rebuild(tree, made)
 
 
-def as_tensor(tree: Any, name: str, numbers: Any) -> Any:
+def as_tensor(tree: Any, name: str, numbers: Any, tracked: bool = True) -> Any:
     """A copy of an argument with Tensors for its arrays of floats, and for `numbers`; itself if there are none."""
     found = leaves(tree)
     made = [
-        Tensor(value, True, path)
+        Tensor(value, tracked, path)
         if isinstance(value, numbers) or (type(value) is np.ndarray and value.dtype.kind == "f")
         else value
         for value, path in zip(found, paths(tree, name))
