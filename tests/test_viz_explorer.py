@@ -310,18 +310,28 @@ def test_nothing_moves_for_those_who_wish_so_nor_in_large_graphs(show, example):
     assert show(large).run(fading) == 0
 
 
+#: The texts that leave their card's frame.
+OUTSIDE = """[...document.querySelectorAll('.tg-node')].flatMap(card => {
+  const frame = [...card.querySelectorAll('.tg-frame')].map(p => p.getBBox());
+  const right = Math.max(...frame.map(b => b.x + b.width)), left = Math.min(...frame.map(b => b.x));
+  return [...card.querySelectorAll('text')].map(t => [t.textContent, t.getBBox()])
+    .filter(([, b]) => b.x + b.width > right + .5 || b.x < left - .5).map(([text]) => text);
+})"""
+
+
 def test_text_stays_inside_its_card(show, example):
     shown = show(example)
     shown.press("End")
-    outside = shown.run(
-        """[...document.querySelectorAll('.tg-node')].flatMap(card => {
-          const frame = [...card.querySelectorAll('.tg-frame')].map(p => p.getBBox());
-          const right = Math.max(...frame.map(b => b.x + b.width)), left = Math.min(...frame.map(b => b.x));
-          return [...card.querySelectorAll('text')].map(t => [t.textContent, t.getBBox()])
-            .filter(([, b]) => b.x + b.width > right + .5 || b.x < left - .5).map(([text]) => text);
-        })"""
-    )
-    assert outside == []
+    assert shown.run(OUTSIDE) == []
+
+
+def test_a_gradient_on_the_way_that_is_longer_than_the_last_stays_inside_its_card(show):
+    with np.errstate(all="ignore"):
+        page = explore(lambda x: np.sum(np.sqrt(x) * x), np.array([0.0, 1.0, np.inf, -1.0, 2.0, 3.0, 4.0]))
+    shown = show(page)
+    for _ in range(page.steps):
+        assert shown.run(OUTSIDE) == []
+        shown.press("ArrowRight")
 
 
 def test_the_chinese_page_is_chinese(show):

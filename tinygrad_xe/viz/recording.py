@@ -66,11 +66,11 @@ def trace(
     """
     if isinstance(f_or_result, Tensor):
         if args or kwargs:
-            raise ArgumentError("trace: got a tensor and arguments; arguments belong to a function: trace(f, x, y).")
+            raise ArgumentError("graph: got a tensor and arguments; arguments belong to a function: graph(f, x, y).")
         return read(f_or_result, find_record(f_or_result))
     if not callable(f_or_result):
         raise DTypeError(
-            f"trace: got a {type(f_or_result).__name__}; expected a function and its arguments, or a tensor that was "
+            f"graph: got a {type(f_or_result).__name__}; expected a function and its arguments, or a tensor that was "
             "computed. Write graph(f, x, y), or graph(loss)."
         )
     function: Callable[..., Any] = f_or_result
@@ -81,7 +81,7 @@ def trace(
         result = next((value for value in leaves(returned) if isinstance(value, Tensor)), None)
         if result is None:
             raise DTypeError(
-                f"trace: the function returned a {type(returned).__name__}; expected a Tensor. It must be computed "
+                f"graph: the function returned a {type(returned).__name__}; expected a Tensor. It must be computed "
                 "from its arguments, or from other Tensors, by operations that know Tensors; whole numbers among the "
                 "arguments are no variables: write 3.0, or np.array([1.0, 2.0])."
             )
@@ -116,7 +116,7 @@ def as_tensors(
         names = [] if known is None else list(known.inputs)
     names += [f"x{i + 1}" for i in range(len(names), len(args))]
     if argnums is not None:
-        chosen = {*places("trace", positions("trace", argnums), len(args))}
+        chosen = {*places("graph", positions("graph", argnums), len(args))}
     else:
         chosen = {i for i, (_, name) in enumerate(zip(args, names)) if name not in TARGETS}
         parameters = {i for i in chosen if names[i] not in DATA and any(map(is_float, leaves(args[i])))}
