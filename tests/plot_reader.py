@@ -8,7 +8,7 @@ from tinygrad_xe.viz.palette import DARK, LIGHT
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install '.[plot]'")
 matplotlib.use("agg")
-from matplotlib import colors, pyplot  # noqa: E402
+from matplotlib import colors, pyplot  # noqa: E402  # after the skip and the choice of a backend
 
 NAN, INF = float("nan"), float("inf")
 THEMES = pytest.mark.parametrize(("theme", "palette"), [("light", LIGHT), ("dark", DARK)])

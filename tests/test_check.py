@@ -114,9 +114,9 @@ def test_a_function_that_writes_into_its_input_writes_into_a_copy():
 
 
 def test_the_state_of_numpys_global_generator_is_left_alone():
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  # the old generator is what must not move
     check_gradients(np.sin, VECTOR)
-    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002  # the old generator is what must not move
 
 
 # -- wrong gradients ---------------------------------------------------------------------------------------------------

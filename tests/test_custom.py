@@ -252,7 +252,7 @@ def test_defaults_are_the_objects_themselves():
 
 def test_annotations_do_not_matter():
     @custom_gradient(x=lambda g, *, k: g * k)
-    def annotated(x: "np.ndarray", *, k: "UnknownName" = 2) -> "np.ndarray":  # noqa: F821
+    def annotated(x: "np.ndarray", *, k: "UnknownName" = 2) -> "np.ndarray":  # noqa: F821  # undefined on purpose
         return x * k
 
     x = leaf(1.0)
@@ -795,10 +795,10 @@ def test_a_rule_that_gave_nothing_finite_is_checked_the_next_time():
 
 
 def test_the_check_leaves_the_global_random_state_alone():
-    np.random.seed(0)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002  # the old generator is what must not move
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  # the old generator is what must not move
     wrong(lambda g: g * 2)
-    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002  # the old generator is what must not move
 
 
 # -- cotangents that are not arrays of NumPy ---------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
@@ -15,6 +14,7 @@ from .dispatch import limits_meant
 from .errors import DTypeError, GraphError, ShapeError
 from .graph import RELEASED, Leaf, Node, clock, fingerprint, label, mode, place, watching
 from .op import Op, restore
+from .ops.rows import ones
 
 #: Nodes that have hooks or whose gradient is retained. While there are none, sweeps need not look.
 hooked: weakref.WeakSet[Node] = weakref.WeakSet()
@@ -433,14 +433,6 @@ def spread(g: Any, shape: tuple[int, ...]) -> Any:
     except ValueError:
         return g  # of a wrong shape, which `fit` reports
     return full
-
-
-@functools.lru_cache(maxsize=64)
-def ones(count: int, dtype: Any) -> Any:
-    """A vector of ones, read-only, kept for the next call."""
-    made = np.ones(count, dtype)
-    made.flags.writeable = False
-    return made
 
 
 # -- what may have happened to a graph since it was recorded -----------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ruff: noqa
+# ruff: noqa  (kept as it came with the recorded data)
 """Check a cross-entropy implementation against recorded TensorFlow values and a 60-digit reference.
 
     python check_golden.py golden_dev.json --impl tinygrad_xe        # the tensor API
