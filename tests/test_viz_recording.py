@@ -261,6 +261,8 @@ def test_after_the_block_the_record_is_found_while_it_is_alive():
     np.testing.assert_array_equal(by_name(trace(loss))["w"].grad, X)
     del kept
     trace(lambda: w * 2)
+    with pytest.raises(ZeroDivisionError):
+        trace(lambda: 1 // 0)
     np.testing.assert_array_equal(by_name(trace(loss))["w"].grad, X)  # the last one is kept
     with xe.record():
         pass

@@ -103,7 +103,8 @@ last = threading.local()
 class record(Observer):
     """Keep every value, cotangent and contribution of what is computed inside the block, in order.
 
-    Pictures and explanations need it; an ordinary graph keeps only what its gradient rules name.
+    Pictures and explanations need it; an ordinary graph keeps only what its gradient rules name. Of each thread, the
+    record whose block ended last is kept until another's ends, for a picture that is asked for after the block.
 
     Attributes
     ----------

@@ -76,18 +76,20 @@ def trace(
     function: Callable[..., Any] = f_or_result
     passed, named = as_tensors(function, args, kwargs, argnums)
     recorded, before = record(), getattr(last, "record", None)
-    with watching(None), recorded:
-        returned = function(*passed, **named)
-        result = next((value for value in leaves(returned) if isinstance(value, Tensor)), None)
-        if result is None:
-            raise DTypeError(
-                f"graph: the function returned a {type(returned).__name__}; expected a Tensor. It must be computed "
-                "from its arguments, or from other Tensors, by operations that know Tensors; whole numbers among the "
-                "arguments are no variables: write 3.0, or np.array([1.0, 2.0])."
-            )
-        if result.node is not None and result.size == 1:
-            pull(result.node, one_like(result._data), retain_graph=True)
-    last.record = before  # this record is nobody's to find again
+    try:
+        with watching(None), recorded:
+            returned = function(*passed, **named)
+            result = next((value for value in leaves(returned) if isinstance(value, Tensor)), None)
+            if result is None:
+                raise DTypeError(
+                    f"graph: the function returned a {type(returned).__name__}; expected a Tensor. It must be computed "
+                    "from its arguments, or from other Tensors, by operations that know Tensors; whole numbers among "
+                    "the arguments are no variables: write 3.0, or np.array([1.0, 2.0])."
+                )
+            if result.node is not None and result.size == 1:
+                pull(result.node, one_like(result._data), retain_graph=True)
+    finally:
+        last.record = before  # this record is nobody's to find again
     return read(result, recorded, title_of(function))
 
 
