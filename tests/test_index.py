@@ -215,6 +215,28 @@ def test_scatter_add_takes_lists_numbers_and_values_that_broadcast():
     assert found.tolist() == [[4], [10]]
 
 
+@pytest.mark.parametrize(
+    ("shape", "keys"), [((5,), (40,)), ((5, 3), (40,)), ((5, 3), (8, 9)), ((4, 2, 3), (50,)), ((5, 0), (40,))]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_rows_are_added_to_the_same_bits_as_numpy_adds_them(shape, keys, dtype):
+    rng = np.random.default_rng(0)
+    key = rng.integers(-shape[0], shape[0], keys)
+    values = rng.standard_normal(keys + shape[1:]).astype(dtype)
+    wanted = np.zeros(shape, dtype)
+    np.add.at(wanted, key, values)
+    assert np.array_equal(xe.scatter_add(values, key, shape), wanted)
+    one = values[(0,) * len(keys)]
+    wanted = np.zeros(shape, dtype)
+    np.add.at(wanted, key, one)
+    assert np.array_equal(xe.scatter_add(one, key, shape), wanted)
+
+
+def test_many_rows_that_are_not_there_are_an_error():
+    with pytest.raises(xe.BoundsError, match="out of bounds"):
+        xe.scatter_add(xe.tensor(np.ones((40, 2))), np.full(40, 5), (5, 2))
+
+
 def test_scatter_add_of_values_that_do_not_fit_names_itself():
     with pytest.raises(ShapeError, match="scatter_add"):
         xe.scatter_add(xe.tensor(np.ones(3)), [0, 1], (4,))

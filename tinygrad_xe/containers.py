@@ -43,6 +43,18 @@ def paths(tree: Any, root: str = "") -> list[str]:
     return [] if tree is None else [root]
 
 
+def named_leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Each leaf, with the way to it from `path` on, joined by dots: ``layers.0.weight``."""
+    if isinstance(tree, list | tuple):
+        for i, item in enumerate(tree):
+            yield from named_leaves(item, f"{path}.{i}")
+    elif isinstance(tree, dict):
+        for key, item in tree.items():
+            yield from named_leaves(item, f"{path}.{key}")
+    else:
+        yield path, tree
+
+
 def matching(who: str, name: str, tree: Any, like: Any, root: str) -> list[Any]:
     """The leaves of `tree` in the order of those of `like`, whose containers it must have.
 

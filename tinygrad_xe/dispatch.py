@@ -75,7 +75,8 @@ def plain(owner: str, name: str, value: Any) -> Any:
     if hasattr(value, "toarray"):
         raise DTypeError(f"{owner}: {name} is a sparse {kind}; expected an array. Write {name}.toarray().")
     if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
-        raise DTypeError(f"{owner}: {name} is a {kind} with tensors in it. Write np.stack([...]) of them.")
+        advice = "Write np.stack([...]) of them" + (", or t[0] for the first." if isinstance(value, tuple) else ".")
+        raise DTypeError(f"{owner}: {name} is a {kind} with tensors in it. {advice}")
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -33,8 +33,16 @@ class DeclarationError(XeError, TypeError):
     """An operation declared with a signature or a gradient rule that does not fit together."""
 
 
+class FileError(XeError, ValueError):
+    """A file that can't be read: cut off, changed, of another kind, or of a later version."""
+
+
 class NonFiniteError(XeError, ArithmeticError):
-    """A NaN or an infinity, found under ``detect_nonfinite()``."""
+    """A NaN or an infinity, found under ``detect_nonfinite()`` or by ``fit``, which adds what there was until then."""
+
+    history: object = None
+    step: int | None = None
+    epoch: int | None = None
 
 
 class GradientMismatchError(XeError, AssertionError):
@@ -53,3 +61,11 @@ class LabelGradientWarning(XeWarning):
 
 class EmptyMeanWarning(XeWarning):
     """A weighted mean whose weights are all zero: the result is 0, with gradient 0."""
+
+
+class MixedDtypeWarning(XeWarning):
+    """A layer of float32 weights that was given float64 numbers: all that follows is computed in float64."""
+
+
+class OptimizerWarning(XeWarning):
+    """A step that was most likely not meant: with gradients never zeroed or used before, or without any."""

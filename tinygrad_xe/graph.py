@@ -7,6 +7,7 @@ import inspect
 import itertools
 import linecache
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -170,6 +171,14 @@ def user_frame(frame: FrameType) -> FrameType:
     while inside[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def users_level() -> int:
+    """The ``stacklevel`` with which a warning given by the calling function names the user's line."""
+    level, frame = 1, sys._getframe(1)
+    while inside[frame.f_code.co_filename] and frame.f_back is not None:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def place(node: Node) -> str:

@@ -395,6 +395,11 @@ class Tensor:
         if not self.is_leaf or type(self.node) is Argument:
             what = "is an argument that is being differentiated in" if self.is_leaf else "was computed"
             raise GraphError(f"assign: {self._label()} {what}. Make a new tensor: xe.tensor(value).")
+        if isinstance(value, Tensor) and value.node is not None and engine.is_argument_of_a_transform(value.node):
+            raise GradientLostError(
+                f"assign: the value depends on an argument that is being differentiated in, and {self._label()} would\n"
+                "  lose that. Use the argument itself; for a module write xe.nn.functional_call(model, state, x)."
+            )
         new = as_data("assign", bare(value), copy=None)
         if new.shape != self.shape:
             raise ShapeError(f"assign: got shape {new.shape}, {self._label()} has shape {self.shape}. They must agree.")
@@ -404,6 +409,30 @@ class Tensor:
         else:
             self._data = np.array(new, self.dtype)  # what earlier results saved stays as it was
         return self
+
+    def move(self, memory: Array) -> None:
+        """Keep the values of this leaf in `memory`, an array of its shape and dtype, from now on.
+
+        For an optimizer that updates many parameters as one array; it writes there and calls `touch`.
+        """
+        memory[...] = self._data
+        self._data = memory
+        if type(self.node) is Leaf:
+            self.node.memory = memory
+            self.touch()
+
+    def touch(self) -> None:
+        """Note that the values of this leaf were changed where they are: a graph that saved them says so."""
+        if type(self.node) is Leaf:
+            self.node.changed = next(clock)
+
+    def recast(self, dtype: DTypeLike) -> None:
+        """Change the dtype of this leaf, which keeps its identity; its gradient is dropped."""
+        if not self.is_leaf or type(self.node) is Argument:
+            raise GraphError(f"recast: {self._label()} was computed. Write t.astype(dtype).")
+        wanted, self._data, self._grad = self.requires_grad, np.asarray(self._data).astype(dtype), None
+        if wanted:
+            self._become_leaf()
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._refuse_in_place("t[i] = v", "np.where(mask, v, t), or xe.scatter_add(v, i, t.shape)", value)
@@ -594,6 +623,10 @@ def restored(data: Array, requires_grad: bool, name: str | None, grad: Any) -> T
     return made
 
 
+#: Called with a gradient before another is added to it; the optimizers see here what was never zeroed.
+before_adding: list[Callable[[Any], None]] = []
+
+
 def accumulate(leaves: dict[Node, Any], root_cotangent: Any) -> None:
     """Add cotangents to the gradients of their leaves, in place where there is one. A gradient owns its memory."""
     given = {id(root_cotangent)}
@@ -612,7 +645,10 @@ def accumulate(leaves: dict[Node, Any], root_cotangent: Any) -> None:
                 g = on_node(g._data, g.node)
             given.add(id(g))
             owner._grad = g
-        elif isinstance(old, np.ndarray) and isinstance(g, np.ndarray | np.generic):
+            continue
+        for notice in before_adding:
+            notice(old)
+        if isinstance(old, np.ndarray) and isinstance(g, np.ndarray | np.generic):
             np.add(old, g, out=old)
         else:
             owner._grad = old + g

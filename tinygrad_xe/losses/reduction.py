@@ -9,6 +9,7 @@ import numpy as np
 
 from ..dispatch import answers_numpy
 from ..errors import ArgumentError, EmptyMeanWarning, ShapeError
+from ..graph import users_level
 from ..tensor import Tensor
 from .operands import values_of
 
@@ -62,7 +63,7 @@ def reduced(who: str, loss: Any, reduction: Reduction = "none", weight: Any = No
             f"{who}: all {loss.size} weights are 0 (every sample is ignored or weighs nothing): "
             "the mean is taken as 0, with gradient 0.",
             EmptyMeanWarning,
-            stacklevel=3,
+            stacklevel=users_level(),
         )
         return np.sum(np.where(np.zeros(loss.shape, bool), loss, 0))
     # A Python float keeps float32; a Tensor carries the gradient in the weights.
