@@ -3,7 +3,8 @@
 All parameters are views of one flat buffer, and so are their gradients, so that an update is one call. The learning
 rate is folded into the gradient of the loss. Logits are kept class-major, (classes, batch): maximum and sum over the
 classes then run over long contiguous rows (over the last axis of (1797, 10) a maximum took 125 us, class-major 5 us).
-A product with a vector of ones is the fastest sum.
+A product with a vector of ones is the fastest sum. Images are (channels, height, width, batch), which was 4.6 times as
+fast as windows of (batch, channels, height, width).
 """
 
 from __future__ import annotations
@@ -207,6 +208,93 @@ def _mlp(workload: Workload, parameters: _Parameters) -> Step:
     return step
 
 
+class _Block:
+    """Convolution with a 3x3 kernel and a rim of zeros, relu, max-pooling of 2 by 2; images (channels, h, w, batch).
+
+    The bias and relu commute with the maximum, so they are applied to the quarter that is left. Where elements of a
+    window are equal each takes the gradient.
+    """
+
+    def __init__(self, parameters: _Parameters, index: int, size: int, batch: int, first: bool) -> None:
+        weight, self.bias = parameters.views[index], parameters.views[index + 1][:, None, None, None]
+        out, channels, *_ = weight.shape
+        dtype = weight.dtype
+        self.weight = weight.reshape(out, -1)
+        self.weight_gradient = parameters.gradients[index].reshape(out, -1)
+        self.bias_gradient = parameters.gradients[index + 1]
+        padded = np.zeros((channels, size + 2, size + 2, batch), dtype)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2)).transpose(0, 4, 5, 1, 2, 3)
+        self.inner, self.windows, self.columns = padded[:, 1:-1, 1:-1], windows, np.empty(windows.shape, dtype)
+        z = np.empty((out, size, size, batch), dtype)
+        self.quarters = [z[:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+        self.z, self.rows = z.reshape(out, -1), self.columns.reshape(channels * 9, -1)
+        self.pooled, self.other, self.out, self.zero = (
+            np.zeros((out, size // 2, size // 2, batch), dtype) for _ in range(4)
+        )
+        self.mask, self.ones = np.empty(self.out.shape, bool), np.ones(self.out[0].size, dtype)
+        self.g = np.empty(self.out.shape, dtype)
+        self.below, self.spread = (None, None) if first else (np.zeros_like(padded), np.empty_like(self.rows))
+        if not first:
+            spread = self.spread.reshape(self.columns.shape)
+            places = [(i, j) for i in range(3) for j in range(3)]
+            self.sums = [(self.below[:, i : i + size, j : j + size], spread[:, i, j]) for i, j in places]
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        np.copyto(self.inner, x)
+        np.copyto(self.columns, self.windows)
+        dot(self.weight, self.rows, self.z)
+        a, b, c, d = self.quarters
+        maximum(a, b, out=self.pooled)
+        maximum(c, d, out=self.other)
+        maximum(self.pooled, self.other, out=self.pooled)
+        add(self.pooled, self.bias, self.out)
+        return maximum(self.out, self.zero, out=self.out)
+
+    def backward(self) -> np.ndarray | None:
+        """From the gradient `g` of the output; that of the input, padded, unless this is the first block."""
+        g, mask = self.g, self.mask
+        greater(self.out, 0.0, mask)
+        multiply(g, mask, g)
+        dot(g.reshape(len(g), -1), self.ones, self.bias_gradient)
+        for quarter in self.quarters:
+            np.equal(quarter, self.pooled, mask)
+            multiply(g, mask, quarter)
+        dot(self.z, self.rows.T, self.weight_gradient)
+        if self.below is not None:
+            dot(self.weight.T, self.z, self.spread)
+            self.below.fill(0)
+            for total, part in self.sums:
+                add(total, part, total)
+        return self.below
+
+
+def _convnet(workload: Workload, parameters: _Parameters) -> Step:
+    batch, _, size, _ = workload.inputs.shape
+    x = np.ascontiguousarray(workload.inputs.transpose(1, 2, 3, 0))
+    first = _Block(parameters, 0, size, batch, first=True)
+    second = _Block(parameters, 2, size // 2, batch, first=False)
+    weight, bias = parameters.views[4:]
+    weight_gradient, bias_gradient = parameters.gradients[4:]
+    logits, ones, column = np.empty((bias.size, batch), workload.dtype), np.ones(batch, workload.dtype), bias[:, None]
+    loss_and_gradient = _cross_entropy(logits, workload, parameters.scale)
+    features, feature_gradient = second.out.reshape(len(weight), batch), second.g.reshape(len(weight), batch)
+
+    def step():
+        second.forward(first.forward(x))
+        dot(weight.T, features, logits)
+        add(logits, column, logits)
+        loss = loss_and_gradient()
+        dot(features, logits.T, weight_gradient)
+        dot(logits, ones, bias_gradient)
+        dot(weight, logits, feature_gradient)
+        np.copyto(first.g, second.backward()[:, 1:-1, 1:-1])
+        first.backward()
+        parameters.update()
+        return loss
+
+    return step
+
+
 def _chain(workload: Workload, parameters: _Parameters) -> Step:
     """With w the tanh is kept for the backward pass, without w nothing is but the values of x."""
     x, y, z, *rest = parameters.views
@@ -245,7 +333,7 @@ def _chain(workload: Workload, parameters: _Parameters) -> Step:
     return step
 
 
-KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "chain": _chain}
+KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "convnet": _convnet, "chain": _chain}
 
 
 def build(workload: Workload) -> Bench:

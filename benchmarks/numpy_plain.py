@@ -59,6 +59,52 @@ def _layers(workload: Workload) -> Any:
     return forward_backward
 
 
+def _windows(x: np.ndarray) -> np.ndarray:
+    """The 3x3 windows of images (n, c, h, w) with a rim of zeros, as rows (n * h * w, c * 9)."""
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
+    return windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, x.shape[1] * 9)
+
+
+def _block(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> Any:
+    """Convolution, relu and max-pooling; what the way back needs of them."""
+    n, _, h, w = x.shape
+    columns = _windows(x)
+    z = (columns @ weight.reshape(len(weight), -1).T + bias).reshape(n, h, w, -1).transpose(0, 3, 1, 2)
+    blocks = np.maximum(z, 0).reshape(n, -1, h // 2, 2, w // 2, 2)
+    return columns, blocks, blocks.max(axis=(3, 5))
+
+
+def _block_gradients(g: np.ndarray, columns: np.ndarray, blocks: np.ndarray, pooled: np.ndarray, weight: np.ndarray,
+                     wanted: bool) -> Any:
+    """Gradients in the weight, the bias, and, if `wanted`, the input."""
+    n, channels, h, _, w, _ = blocks.shape
+    g = ((blocks == pooled[:, :, :, None, :, None]) & (blocks > 0)) * g[:, :, :, None, :, None]
+    g = g.reshape(n, channels, 2 * h, 2 * w).transpose(0, 2, 3, 1).reshape(-1, channels)
+    below = None
+    if wanted:
+        spread = (g @ weight.reshape(channels, -1)).reshape(n, 2 * h, 2 * w, -1, 3, 3)
+        padded = np.zeros((n, weight.shape[1], 2 * h + 2, 2 * w + 2), g.dtype)
+        for i in range(3):
+            for j in range(3):
+                padded[:, :, i : i + 2 * h, j : j + 2 * w] += spread[..., i, j].transpose(0, 3, 1, 2)
+        below = padded[:, :, 1:-1, 1:-1]
+    return (g.T @ columns).reshape(weight.shape), g.sum(axis=0), below
+
+
+def _convnet(workload: Workload) -> Any:
+    def forward_backward(w1, b1, w2, b2, w3, b3):
+        first = _block(workload.inputs, w1, b1)
+        second = _block(first[-1], w2, b2)
+        features = second[-1].reshape(len(workload.inputs), -1)
+        loss, g = _cross_entropy(features @ w3 + b3, workload.onehot)
+        gw2, gb2, below = _block_gradients((g @ w3.T).reshape(second[-1].shape), *second, w2, True)
+        gw1, gb1, _ = _block_gradients(below, *first, w1, False)
+        return loss, [gw1, gb1, gw2, gb2, features.T @ g, g.sum(axis=0)]
+
+    return forward_backward
+
+
 def _chain(workload: Workload) -> Any:
     def forward_backward(x, y, z, w=None):
         tape = []
@@ -80,7 +126,7 @@ def _chain(workload: Workload) -> Any:
     return forward_backward
 
 
-KINDS = {"logistic": _logistic, "softmax": _layers, "mlp": _layers, "chain": _chain}
+KINDS = {"logistic": _logistic, "softmax": _layers, "mlp": _layers, "convnet": _convnet, "chain": _chain}
 
 
 def build(workload: Workload) -> Bench:

@@ -19,15 +19,18 @@ class Workload:
     ----------
     title : str
         One line for the table.
-    kind : {"logistic", "softmax", "mlp", "chain"}
+    kind : {"logistic", "softmax", "mlp", "convnet", "chain"}
         logistic: weights (features,), bias (1,), sigmoid cross-entropy.
         softmax: weights (features, classes), bias (classes,), softmax cross-entropy.
         mlp: weights and bias of each layer in turn, `activation` between the layers, then `loss`.
+        convnet: weights (out, in, 3, 3) and bias of two convolutions, padded to keep the size, each with relu and
+        max-pooling of 2 by 2 behind it, then weights (features, classes) and bias; cross-entropy.
         chain: parameters x, y, z and perhaps w; see `chain`.
     parameters : list of ndarray
         Initial values.
     inputs, labels, onehot : ndarray
-        ``(n, features)``; ``(n,)`` class numbers, {0, 1} or {-1, 1}; ``(n, classes)`` the class numbers as indicators.
+        ``(n, features)``, of a convnet (n, 1, height, width); ``(n,)`` class numbers, {0, 1} or {-1, 1};
+        ``(n, classes)`` the class numbers as indicators.
     update : {"sgd", "adam", None}
         None: forward and backward only, and the gradients are compared, not the losses.
         Adam has the usual constants 0.9, 0.999 and 1e-8.
@@ -124,6 +127,20 @@ def large_mlp(batch: int = 128) -> Workload:
                     layers(rng, (784, 256, 128, 10), np.float32), inputs, labels)
 
 
+def convnet(batch: int = 64) -> Workload:
+    rng = np.random.default_rng(0)
+    images, labels = digits(np.float32, batch)
+    # noise, so that no pixels in a pooling window are equal: which of them takes the gradient is a convention
+    images = (images + 0.01 * rng.standard_normal(images.shape)).astype(np.float32).reshape(batch, 1, 8, 8)
+    shapes = (8, 1, 3, 3), (16, 8, 3, 3), (64, 10)
+    parameters = []
+    for shape, fan_in in zip(shapes, (9, 72, 64)):
+        parameters.append((rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32))
+        parameters.append(np.zeros(shape[0] if len(shape) > 2 else shape[1], np.float32))
+    return Workload(f"convnet 8-16 on 8x8 pixels, relu, max-pooling, batch {batch}, float32, SGD", "convnet",
+                    parameters, images, labels, torch_budget=1.0)
+
+
 def chain() -> Workload:
     """Repeats ``x = x * y; x = x + z; x = tanh(x); x = x - w``, then sums; gradients of all four."""
     x, y, z, w = np.random.default_rng(0).standard_normal((4, 16))
@@ -138,7 +155,7 @@ def deep_chain(ops: int) -> Workload:
                     [x, 1 + y / ops, z / ops], repeats=ops // 2, update=None)
 
 
-# W6 and W7 are kept for a convolutional network and a transformer block.
+# W7 is kept for a transformer block.
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "chain": chain,
     "mlp": lambda: digits_mlp("tanh", update=None, torch_budget=0.7),
@@ -150,6 +167,7 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "W4t": lambda: digits_mlp("tanh"),
     "W4a": lambda: digits_mlp("relu", update="adam"),
     "W5": large_mlp,
+    "W6": convnet,
     "W9": lambda: deep_chain(10_000),
 }
 ALIASES = {"W8": "chain"}

@@ -59,6 +59,19 @@ def _mlp(workload: Workload) -> Callable[..., Any]:
     return loss
 
 
+def _convnet(workload: Workload) -> Callable[..., Any]:
+    def block(x, weight, bias):
+        z = jax.lax.conv_general_dilated(x, weight, (1, 1), "SAME") + bias[:, None, None]
+        return jax.lax.reduce_window(jax.nn.relu(z), -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+
+    def loss(parameters, inputs, labels):
+        w1, b1, w2, b2, w3, b3 = parameters
+        h = block(block(inputs, w1, b1), w2, b2)
+        return _cross_entropy(h.reshape(len(labels), -1) @ w3 + b3, labels)
+
+    return loss
+
+
 def _chain(workload: Workload) -> Callable[..., Any]:
     def loss(parameters, inputs, labels):
         x, y, z, *w = parameters
@@ -73,7 +86,7 @@ def _chain(workload: Workload) -> Callable[..., Any]:
     return loss
 
 
-KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "chain": _chain}
+KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "convnet": _convnet, "chain": _chain}
 
 
 def _sgd(parameters, state, gradients, learning_rate):

@@ -7,6 +7,7 @@ from typing import Any
 
 import mygrad as mg
 from mygrad.nnet.activations import relu
+from mygrad.nnet.layers import conv_nd, max_pool
 from mygrad.nnet.losses import softmax_crossentropy
 
 from ..adam import adam
@@ -53,6 +54,20 @@ def _mlp(workload: Workload) -> Callable[..., Any]:
     return forward
 
 
+def _convnet(workload: Workload) -> Callable[..., Any]:
+    inputs, labels = workload.inputs, workload.labels
+
+    def block(x, weight, bias):
+        z = conv_nd(x, weight, stride=1, padding=1) + mg.reshape(bias, (1, -1, 1, 1))
+        return max_pool(relu(z), (2, 2), 2)
+
+    def forward(w1, b1, w2, b2, w3, b3):
+        h = block(block(inputs, w1, b1), w2, b2)
+        return softmax_crossentropy(mg.matmul(mg.reshape(h, (len(labels), -1)), w3) + b3, labels)
+
+    return forward
+
+
 def _chain(workload: Workload) -> Callable[..., Any]:
     def forward(x, y, z, w=None):
         for _ in range(workload.repeats):
@@ -66,7 +81,7 @@ def _chain(workload: Workload) -> Callable[..., Any]:
     return forward
 
 
-KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "chain": _chain}
+KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "convnet": _convnet, "chain": _chain}
 
 
 def build(workload: Workload) -> Bench:

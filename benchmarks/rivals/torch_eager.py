@@ -56,6 +56,17 @@ def _mlp(workload: Workload) -> Callable[..., Any]:
     return forward
 
 
+def _convnet(workload: Workload) -> Callable[..., Any]:
+    inputs, labels = _tensor(workload.inputs), _tensor(workload.labels)
+
+    def forward(w1, b1, w2, b2, w3, b3):
+        h = F.max_pool2d(torch.relu(F.conv2d(inputs, w1, b1, padding=1)), 2)
+        h = F.max_pool2d(torch.relu(F.conv2d(h, w2, b2, padding=1)), 2)
+        return F.cross_entropy(torch.addmm(b3, h.reshape(len(labels), -1), w3), labels)
+
+    return forward
+
+
 def _chain(workload: Workload) -> Callable[..., Any]:
     def forward(x, y, z, w=None):
         for _ in range(workload.repeats):
@@ -69,7 +80,7 @@ def _chain(workload: Workload) -> Callable[..., Any]:
     return forward
 
 
-KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "chain": _chain}
+KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "convnet": _convnet, "chain": _chain}
 
 
 def _adam(forward: Callable[..., Any], parameters: list[torch.Tensor], learning_rate: float) -> Bench:
