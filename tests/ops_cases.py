@@ -23,9 +23,10 @@ from cases import (
     each,
     elements,
 )
+from window_cases import WINDOWS
 
 import tinygrad_xe as xe
-from tinygrad_xe.ops import einsum, elementwise, linalg, ordering, selection, solve
+from tinygrad_xe.ops import einsum, elementwise, linalg, normalize, ordering, selection, solve
 
 
 def normal_cdf(x: np.ndarray) -> np.ndarray:
@@ -269,6 +270,17 @@ CASES: list[Case] = [
          reference=lambda x, axis: x - np.log(np.exp(x).sum(axis, keepdims=True))),
     Case(xe.logsumexp.function,   (REAL,), CUBE, REDUCED, call=xe.logsumexp, torch=reduced("logsumexp"),
          reference=lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))),
+    # -- layers
+    Case(xe.linear.function, (REAL, REAL, REAL), ((4, 3), (2, 3), (2,)), call=xe.linear,
+         reference=lambda x, weight, bias: np.einsum("ni,oi->no", x, weight) + bias,
+         torch=lambda t, x, weight, bias: t.nn.functional.linear(x, weight, bias)),
+    Case(normalize.normalize.function, (REAL,), CUBE, each(axis=[-1, (0, 2), 1], eps=[0.01, 0.5]),
+         call=normalize.normalize, empty=False,
+         torch=lambda t, x, axis, eps: t.nn.functional.layer_norm(x, (4,), eps=eps) if axis == -1 else NotImplemented,
+         reference=lambda x, axis, eps: (x - x.mean(axis, keepdims=True)) / np.sqrt(x.var(axis, keepdims=True) + eps)),
+    Case(normalize.inverse_deviation.function, (REAL,), CUBE, each(axis=[-1, (0, 2), 1], eps=[0.01, 0.5]),
+         call=normalize.inverse_deviation, empty=False,
+         reference=lambda x, axis, eps: 1 / np.sqrt(x.var(axis, keepdims=True) + eps)),
     # -- reductions
     Case(np.sum,     (REAL,),    CUBE, REDUCED, torch=reduced("sum")),
     Case(np.mean,    (REAL,),    CUBE, REDUCED, torch=reduced("mean")),
@@ -507,5 +519,6 @@ CASES: list[Case] = [
          call=lambda a, axis: np.compress([True, False, True], a, axis)),
     Case(np.bincount,        (REAL,), ((4,),), each(minlength=[0, 6]),
          call=lambda a, minlength: np.bincount([0, 2, 2, 3], a, minlength)),
+    *WINDOWS,
 ]
 # fmt: on
