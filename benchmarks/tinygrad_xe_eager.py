@@ -9,7 +9,6 @@ import numpy as np
 
 import tinygrad_xe as xe
 
-from .adam import adam
 from .engines import Bench
 from .workloads import Workload
 
@@ -56,6 +55,18 @@ def _mlp(workload: Workload) -> Callable[..., Any]:
     return forward
 
 
+def _convnet(workload: Workload) -> Callable[..., Any]:
+    inputs, labels = workload.inputs, workload.labels
+
+    def forward(w1, b1, w2, b2, w3, b3):
+        h = xe.max_pool2d(xe.relu(xe.conv2d(inputs, w1, b1, padding=1)), 2)
+        h = xe.max_pool2d(xe.relu(xe.conv2d(h, w2, b2, padding=1)), 2)
+        z = h.reshape(len(labels), -1) @ w3 + b3
+        return xe.losses.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=z, reduction="mean")
+
+    return forward
+
+
 def _chain(workload: Workload) -> Callable[..., Any]:
     def forward(x, y, z, w=None):
         for _ in range(workload.repeats):
@@ -69,27 +80,31 @@ def _chain(workload: Workload) -> Callable[..., Any]:
     return forward
 
 
-KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "chain": _chain}
+KINDS = {"logistic": _logistic, "softmax": _softmax, "mlp": _mlp, "convnet": _convnet, "chain": _chain}
 
 
 def build(workload: Workload) -> Bench:
     forward = KINDS[workload.kind](workload)
     parameters = [xe.tensor(p, requires_grad=True, name=f"p{i}") for i, p in enumerate(workload.parameters)]
-    change = adam(workload.parameters, workload.learning_rate)
+    kinds = {"sgd": xe.optim.SGD, "adam": xe.optim.Adam}
+    optimizer = kinds[workload.update](parameters, lr=workload.learning_rate) if workload.update else None
 
     def step():
         for p in parameters:
-            p.grad = None
+            p.zero_grad()
         loss = forward(*parameters)
         loss.backward()
-        if workload.update == "sgd":
-            with xe.no_grad():
-                for p in parameters:
-                    p -= workload.learning_rate * p.grad
-        elif workload.update == "adam":
-            with xe.no_grad():
-                for p, c in zip(parameters, change(p.grad for p in parameters)):
-                    p -= c
         return loss
 
-    return Bench(step, loss=lambda value: value.item(), gradients=lambda: [p.grad for p in parameters])
+    def training_step():
+        optimizer.zero_grad()
+        loss = forward(*parameters)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return Bench(
+        training_step if optimizer else step,
+        loss=lambda value: value.item(),
+        gradients=lambda: [p.grad for p in parameters],
+    )
