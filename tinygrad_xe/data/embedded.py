@@ -69,10 +69,10 @@ class Dataset(_Arrays):
         return pair
 
     def __repr__(self) -> str:
-        """Return one line: the name, shapes, dtypes and the number of classes."""
+        """Return one line: the name, shapes, dtypes and the number of classes, if there are any."""
         X, y = self
-        classes = len(self.target_names)
-        return f"Dataset({self.name}: X {X.shape} {X.dtype}, y {y.shape} {y.dtype}, {classes} classes)"
+        classes = f", {len(self.target_names)} classes" if self.target_names else ""
+        return f"Dataset({self.name}: X {X.shape} {X.dtype}, y {y.shape} {y.dtype}{classes})"
 
 
 def load_breast_cancer(
@@ -281,8 +281,11 @@ def _floating(owner: str, dtype: DTypeLike) -> np.dtype[np.floating[Any]]:
     return target
 
 
-def _standardized(X: NDArray[np.float64], train: NDArray[np.float64]) -> NDArray[np.float64]:
+def _standardized(X: NDArray[Any], train: NDArray[Any]) -> NDArray[Any]:
     """Scale the columns of ``X`` by mean and deviation of ``train``; a column constant in ``train`` becomes 0."""
+    # scaling by a power of two is exact, and keeps the squares of very large and small numbers in range
+    exponent = np.frexp(np.abs(train).max(axis=0))[1]
+    X, train = np.ldexp(X, -exponent), np.ldexp(train, -exponent)
     varies = np.ptp(train, axis=0) > 0
     deviation = np.where(varies, train.std(axis=0), 1)
     return np.where(varies, (X - train.mean(axis=0)) / deviation, 0)
