@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks [steps|import|depth|memory] [options]``."""
+"""The command line: ``python -m benchmarks [steps|import|depth|memory|training] [options]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from . import depth, import_time, memory
+from . import depth, import_time, memory, training
 from .children import ask
 from .engines import ENGINES, installed
 from .report import report, versions
@@ -42,16 +42,18 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m benchmarks", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Time tinygrad_xe beside hand-written NumPy and the other engines that are installed.",
-        epilog="parts:\n  steps   training steps of the workloads (the default)\n"
-               "  import  time of the import over NumPy's\n"
-               "  depth   forward and backward of chains of 1,000 to 100,000 operations\n"
-               "  memory  peak memory at batch 4096")
-    p.add_argument("part", nargs="?", choices=("steps", "import", "depth", "memory"), default="steps")
+        epilog="parts:\n  steps     training steps of the workloads (the default)\n"
+               "  import    time of the import over NumPy's\n"
+               "  depth     forward and backward of chains of 1,000 to 100,000 operations\n"
+               "  memory    peak memory at batch 4096\n"
+               "  training  fit beside the loop it stands for, and memory over 100,000 steps")
+    p.add_argument("part", nargs="?", choices=("steps", "import", "depth", "memory", "training"), default="steps")
     p.add_argument("--impl", type=names(ENGINES, {}), metavar="A,B", help="engines (default: all that are installed)")
     p.add_argument("--workloads", type=names(WORKLOADS, ALIASES), default=list(WORKLOADS), metavar="W1,W2",
                    help=f"steps: any of {', '.join(WORKLOADS)} (default: all)")
     p.add_argument("--threads", type=at_least_one, default=1, help="steps: threads of each engine (default: 1)")
-    p.add_argument("--rounds", type=at_least_one, default=21, help="steps: blocks of each engine (default: 21)")
+    p.add_argument("--rounds", type=at_least_one, default=21,
+                   help="steps, training: blocks of each engine or loop (default: 21)")
     p.add_argument("--json", type=Path, metavar="FILE", help="write every sample there")
     return p
 
@@ -88,6 +90,9 @@ def main() -> None:
     if arguments.part == "steps":
         results: Any = steps(engines, arguments.workloads, arguments.threads, arguments.rounds)
         page = report(results, arguments.threads)
+    elif arguments.part == "training":
+        results = training.measure_all(arguments.rounds)
+        page = f"## Training\n\n{versions(['tinygrad_xe'])}\n\n{training.table(results)}"
     else:
         measure, table = {
             "import": (import_time.measure, import_time.table), "depth": (depth.measure_all, depth.table),
