@@ -35,6 +35,38 @@ def test_the_classifier_gets_points_in_the_plane_in_parts():
     assert entries(ax) == ["class 0", "class 1"]  # nowhere 0.5
 
 
+def test_a_model_is_asked_in_evaluation_mode_without_a_graph_and_stays_as_it_was():
+    recorded = []
+    model = xe.nn.Sequential(
+        xe.nn.Linear(2, 8, rng=0), xe.nn.BatchNorm1d(8), xe.nn.Dropout(0.5, rng=0), xe.nn.Linear(8, 3, rng=1)
+    )
+    model[1].eval()
+    model.register_forward_hook(lambda module, args, out: recorded.append((module.training, out.requires_grad)))
+    before = model.state_dict()
+    first = drawn(xe.viz.plot_decision(model, CORNERS, [0, 0, 1, 1])).images[0].get_array()
+    second = drawn(xe.viz.plot_decision(model, CORNERS, [0, 0, 1, 1])).images[0].get_array()
+    np.testing.assert_array_equal(first, second)
+    assert set(recorded) == {(False, False)}
+    assert [part.training for part in model.modules()] == [True, True, False, True, True]
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    model.register_forward_hook(lambda module, args, out: out[:, 0])
+    with pytest.raises(xe.ArgumentError, match="expected probabilities"):
+        xe.viz.plot_decision(model, 100 * CORNERS, [0, 0, 1, 1])
+    assert model.training and not model[1].training
+
+
+def test_a_function_is_asked_without_a_graph_too():
+    recorded, layer = [], xe.nn.Linear(2, 3, rng=0)
+
+    def predict(x):
+        recorded.append(layer(x).requires_grad)
+        return layer(x)
+
+    drawn(xe.viz.plot_decision(predict, CORNERS, [0, 0, 1, 1]))
+    assert recorded and not any(recorded)
+
+
 def test_of_several_classes_the_largest_score_wins():
     ax = drawn(xe.viz.plot_decision(lambda x: xe.tensor(x @ [[-1, 0, 1], [0, 0.5, 0]]), CORNERS, [0, 1, 2, 2]))
     field = ax.images[0].get_array()

@@ -163,7 +163,7 @@ PLOTS = {
     "plot_update_ratio": lambda **o: xe.viz.plot_update_ratio({"W": [1e-3, 1e-2]}, **o),
     "plot_hist": lambda **o: xe.viz.plot_hist(relu_parameters(), **o),
     "plot_decision": lambda **o: xe.viz.plot_decision(right_half, CORNERS, [0, 0, 1, 1], resolution=20, **o),
-    "plot_confusion": lambda **o: xe.viz.plot_confusion([0, 1, 1], [0, 1, 0], **o),
+    "plot_confusion": lambda **o: xe.viz.plot_confusion(output=[0, 1, 0], target=[0, 1, 1], **o),
 }
 EACH = pytest.mark.parametrize("name", PLOTS)
 
@@ -212,3 +212,11 @@ def test_matplotlib_is_imported_by_the_first_plot_alone():
         "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_the_history_of_a_training_is_counted_by_epochs():
+    history = xe.History()
+    history.add({"loss": 0.7})
+    history.add({"loss": 0.4})
+    assert xe.viz.plot_history(history).get_xlabel() == "epoch"
+    assert xe.viz.plot_history({"loss": [0.7, 0.4]}).get_xlabel() == "step"

@@ -23,7 +23,10 @@ FRAMES = 16
 PLUMBING = frozenset(PACKAGE + name for name in ("dispatch.py", "op.py", "tensor.py"))
 
 #: Where functions are written that are made of operations.
-COMPOSING = tuple(PACKAGE + folder + os.sep for folder in ("ops", "losses"))
+COMPOSING = tuple(PACKAGE + folder + os.sep for folder in ("ops", "losses", "nn"))
+
+#: Where a module of a model is called.
+MODULE = os.path.join(PACKAGE, "nn", "module.py"), "__call__"
 
 #: Frames that go on after a pause.
 PAUSING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
@@ -37,18 +40,29 @@ class Call:
     Attributes
     ----------
     code : CodeType
-    kind : {"user", "library", "composed", "standard"}
-        The user's own; this library's; a function of this library that is made of operations, as a loss is; the
-        standard library's.
+    kind : {"user", "library", "composed", "module", "standard"}
+        The user's own; this library's; a function of this library that is made of operations, as a loss or a layer is;
+        the call of a module; the standard library's.
     keywords : dict
         For a composed function, its keyword-only arguments that are numbers or text.
+    module : Module or None
+        The module that is called.
+    path : str
+        Its name in the module around it, ``layers.0``; empty if there is none.
     """
 
-    __slots__ = ("code", "keywords", "kind")
+    __slots__ = ("code", "keywords", "kind", "module", "path")
 
-    def __init__(self, frame: FrameType) -> None:
+    def __init__(self, frame: FrameType, around: list[Call]) -> None:
         code = self.code = frame.f_code
         self.keywords: dict[str, Any] = {}
+        self.module, self.path = None, ""
+        if (code.co_filename, code.co_name) == MODULE:
+            self.kind, self.module = "module", frame.f_locals["self"]
+            outer = next((call.module for call in reversed(around) if call.module is not None), None)
+            below = () if outer is None else outer.named_modules()
+            self.path = next((path for path, module in below if module is self.module), "")
+            return
         name = code.co_filename
         if not inside[name]:
             self.kind = "standard" if is_standard(name) else "user"
@@ -213,7 +227,7 @@ class Witness:
         for frame in frames[common:]:
             call = self._paused.get(frame)
             if call is None:
-                call = Call(frame)
+                call = Call(frame, calls)
                 if frame.f_code.co_flags & PAUSING:
                     self._paused[frame] = call
             calls.append(call)

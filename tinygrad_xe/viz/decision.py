@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..graph import no_grad
+from ..nn.module import Module
+from ..training.weights import modes
 from .axes import Array, Theme, begin, class_names, class_numbers, legend, mixed, plain, series
 from .palette import Palette
 
@@ -37,6 +40,8 @@ def plot_decision(
     predict : callable
         Takes points, shape (n, 2), float64. Returns the probability of class 1, shape (n,) or (n, 1), each from 0 to 1;
         or a score for each class, shape (n, k), where the largest wins: probabilities or logits. An array or a Tensor.
+        It runs without a graph; a Module in evaluation mode, and gets its mode back. A function around a module does
+        not: write ``model.eval()`` before.
     X : array, shape (n, 2)
     y : array, shape (n,)
         Class numbers, from 0.
@@ -84,7 +89,8 @@ def plot_decision(
     room = 0.08 * (high - low) + (high == low)
     across, up = (np.linspace(a, b, resolution) for a, b in zip(low - room, high + room))
     grid = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-    scores = scores_of(predict, grid)
+    with modes(predict), no_grad():
+        scores = scores_of(predict.eval() if isinstance(predict, Module) else predict, grid)
     count = max(2, scores.shape[1])
     if y.max() >= count:
         raise ArgumentError(f"{who}: y has class {y.max()}, but predict knows {count} classes, 0 to {count - 1}.")

@@ -104,7 +104,7 @@ def variable(calls: tuple[tuple[Call, int], ...]) -> tuple[str, tuple[Call, int]
     is its last step; the caller of `variable` sees to that, by the call and the place.
     """
     for call, lasti in reversed(calls):
-        if call.kind == "composed":
+        if call.kind in ("composed", "module"):
             continue
         if call.kind != "user":
             return None
@@ -133,11 +133,16 @@ def clusters(calls: tuple[tuple[Call, int], ...]) -> list[Call]:
     inner = calls[2:] if calls and calls[0][0].kind == "library" else calls[1:]
     found: list[Call] = []
     user = True
+    before = ""
     for call, _ in inner:
+        if call.kind == "module" and type(call.module).__name__ != "Function":
+            found.append(call)
         if call.kind == "composed" and user and public(call.code.co_name) is not None:
             found.append(call)
-        if call.kind == "user" and not call.code.co_name.startswith("<"):
+        method = before == "module" and call.code.co_name == "forward"  # of the module, which is there already
+        if call.kind == "user" and not call.code.co_name.startswith("<") and not method:
             found.append(call)
+        before = call.kind
         if call.kind in ("user", "composed"):
             user = call.kind == "user"
     return found

@@ -44,8 +44,9 @@ def plot_history(
     Parameters
     ----------
     history : mapping of str to sequence or mapping
-        For each name, one number for each step; or ``{step: number}`` for what is not measured at every step. The
-        learning rate, named so or ``"lr"``, gets an axis of its own on the right.
+        For each name, one number for each step, in a `tinygrad_xe.History` for each epoch; or ``{step: number}`` for
+        what is not measured at every step. The learning rate, named so or ``"lr"``, gets an axis of its own on the
+        right.
     log : bool
         Logarithmic axis for all but the learning rate.
     ax : matplotlib Axes, optional
@@ -91,7 +92,7 @@ def plot_history(
     if log:
         ax.set_yscale("log")
     lines, marks = draw_lines(ax, {name: xy for name, xy in columns.items() if name not in rates}, series(palette), log)
-    step_axis(ax, palette)
+    step_axis(ax, palette, getattr(history, "unit", "step"))
     losses = all("loss" in str(name).lower() for name in columns if name not in rates)
     if losses or len(columns) == 1:
         ax.set_ylabel("loss" if losses else label(next(iter(columns))))
@@ -231,11 +232,11 @@ def draw_lines(
     return lines, marks
 
 
-def step_axis(ax: Axes, palette: Any) -> None:
+def step_axis(ax: Axes, palette: Any, unit: str = "step") -> None:
     """Whole steps below, and horizontal lines."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     ax.margins(x=0.02)
     ax.grid(axis="y", color=palette.module_line, linewidth=0.6)
-    ax.set_xlabel("step")
+    ax.set_xlabel(unit)

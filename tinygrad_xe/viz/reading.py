@@ -103,12 +103,20 @@ def add_scopes(items: Iterable[Item]) -> dict[Call, int]:
             if call.kind == "composed" and steps[call] == 1:
                 continue
             if call not in scopes:
-                name = naming.function_name(call.code)
-                scopes[call] = Scope(name, "function", "", count.get(name, 0))
-                count[name] = count.get(name, 0) + 1
+                scopes[call] = scope_of(call, count)
             around.append(scopes[call])
         item.scopes = tuple(around)
     return steps
+
+
+def scope_of(call: Call, count: dict[str, int]) -> Scope:
+    """The cluster of one call; `count` is how many there were of each name."""
+    name = naming.function_name(call.code)
+    if call.module is not None:
+        own, arguments = type(call.module).__name__, call.module.extra_repr()
+        name, detail = call.path or own, f"{own}({arguments})" if call.path or arguments else ""
+    nth = count[name] = count.get(name, -1) + 1
+    return Scope(name, "function", "", nth) if call.module is None else Scope(name, "module", detail, nth)
 
 
 # -- expressions -------------------------------------------------------------------------------------------------------
