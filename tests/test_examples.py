@@ -21,7 +21,7 @@ def promised(path):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) >= 5
+    assert len(EXAMPLES) >= 19
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
