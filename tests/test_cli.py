@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 
 from tinygrad_xe import __version__, demo
@@ -53,21 +55,27 @@ def test_the_demo_saves_pictures_or_says_what_they_need(tmp_path, capsys):
             assert re.search(rf"No {name}: .*pip install 'tinygrad-xe\[{extra}\]'", said)
 
 
-def test_without_the_extras_the_demo_draws_losses_as_text_and_names_the_extras(tmp_path, capsys, monkeypatch):
+def test_without_the_extras_the_demo_names_them(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setattr("tinygrad_xe.viz.render.find", lambda dot=None: None)
     assert main(["demo", "--quick", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["article.py", "explorer.html", "graph.dot"]
-    assert len(re.findall(r"^  .* [▁-█]{10,40}$", said, re.M)) == 3
     assert "pip install 'tinygrad-xe[viz]'" in said and "pip install 'tinygrad-xe[plot]'" in said
 
 
-def test_a_terminal_that_takes_ascii_alone_gets_ascii(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+def test_each_training_has_a_line_with_the_curve_of_its_loss(tmp_path, capsys):
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 0
+    curves = re.findall(r"^  .{34} ([▁-█]{10,20}) +loss \d\.\d{4}  accuracy 0\.\d{4}, ", capsys.readouterr().out, re.M)
+    assert len(curves) == 3
+    assert all(curve[0] == "█" and curve[-1] == "▁" for curve in curves)
+
+
+def test_a_stream_that_takes_ascii_alone_gets_ascii(tmp_path):
     with open(tmp_path / "said", "w", encoding="ascii") as stream:
         assert demo.run(out=str(tmp_path), quick=True, stream=stream) == 0
-    assert "#" in (tmp_path / "said").read_text(encoding="ascii")
+    said = (tmp_path / "said").read_text(encoding="ascii")
+    assert len(re.findall(r"^  .{34} #[-=+*~._#]{8,18}_ +loss", said, re.M)) == 3
 
 
 def test_the_same_trainings_give_the_same_plot(tmp_path, capsys):
@@ -131,6 +139,29 @@ def test_an_interrupted_demo_leaves_nothing_half_written(tmp_path, monkeypatch, 
     assert "interrupted" in capsys.readouterr().err
 
 
+def test_ctrl_c_in_a_training_ends_the_demo(tmp_path, monkeypatch, capsys):
+    made = []
+
+    def step(self):
+        made.append(self)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(demo.SGD, "step", step)
+    assert main(["demo", "--quick", "--out", str(tmp_path)]) == 130
+    assert len(made) == 1
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_the_noise_of_the_demo_is_new_each_time_and_only_in_training():
+    x = np.zeros((2000, 4), np.float32)
+    noise = demo.Noise(0.2, np.random.default_rng(0))
+    first, second = noise(x), noise(x)
+    assert first.dtype == np.float32 and abs(first.std() - 0.2) < 0.01
+    assert (first != second).all()
+    assert noise.eval()(x) is x
+    assert repr(noise) == "Noise(0.2)"
+
+
 def test_a_full_disk_is_told_in_one_line(tmp_path, monkeypatch, capsys):
     def full(*_):
         raise OSError(28, "No space left on device", "graph.dot")
@@ -146,25 +177,3 @@ def test_the_module_runs_as_the_command_does(tmp_path):
         [sys.executable, "-m", "tinygrad_xe", "--version"], capture_output=True, text=True, timeout=60, check=True
     )
     assert __version__ in ran.stdout
-
-
-def test_progress_is_drawn_again_on_a_terminal(tmp_path):
-    class Terminal:
-        def __init__(self):
-            self.text = ""
-
-        def isatty(self):
-            return True
-
-        def write(self, text):
-            self.text += text
-
-        def flush(self):
-            pass
-
-    terminal = Terminal()
-    show = demo.Progress(terminal, "title", 20)
-    for step in range(1, 21):
-        show(step, 0.5)
-    assert terminal.text.count("\r") == 11
-    assert terminal.text.endswith("[####################] loss 0.5000")

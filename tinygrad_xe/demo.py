@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -12,10 +11,18 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from . import closed_forms, data, losses
+from .data import DataLoader
+from .data.embedded import Split
 from .demo_pictures import graph_of_the_article, plot_of_the_losses
 from .graph import no_grad
 from .losses import article
-from .tensor import Tensor, tensor
+from .metrics import accuracy
+from .nn import BCEWithLogitsLoss, CrossEntropyLoss, Flatten, Linear, Module, Sequential, Tanh
+from .optim import SGD, CosineAnnealingLR
+from .random import draw
+from .tensor import tensor
+from .training import History, fit
+from .viz.spark import BARS, sparkline
 
 Array = np.ndarray[Any, Any]
 
@@ -111,99 +118,80 @@ def print_table(out: TextIO, rng: np.random.Generator) -> float:
 # -- training ----------------------------------------------------------------------------------------------------------
 
 
-class Progress:
-    """A line that is drawn again at each tenth on a terminal, and written once, at the end, elsewhere."""
+class Noise(Module):
+    """Adds normal noise to its input while training, new each time, so that a network can't learn few images by heart.
 
-    def __init__(self, out: TextIO, title: str, steps: int) -> None:
-        self._out, self._title, self._steps = out, title, steps
-        self._terminal = out.isatty()
-        self._shown = -1
-        self.losses: list[float] = []
+    Parameters
+    ----------
+    scale : float
+        The noise's standard deviation.
+    rng : numpy.random.Generator
+    """
 
-    def __call__(self, step: int, loss: float) -> None:
-        """Show that `step` steps are done, and the loss, which is kept in `losses`."""
-        self.losses.append(loss)
-        tenth = 10 * step // self._steps
-        if tenth == self._shown and step < self._steps:
-            return
-        self._shown = tenth
-        bar = "#" * (2 * tenth) + "." * (20 - 2 * tenth)
-        line = f"  {self._title:<34} [{bar}] loss {loss:.4f}"
-        if self._terminal:
-            self._out.write(f"\r{line}")
-        elif step >= self._steps:
-            self._out.write(line)
-        self._out.flush()
+    def __init__(self, scale: float, rng: np.random.Generator) -> None:
+        self.scale, self.rng = scale, rng
+
+    def forward(self, x: Array) -> Array:
+        """`x`, noisy while training."""
+        return x + draw(self.rng, "normal", 0, self.scale, shape=x.shape).astype(x.dtype) if self.training else x
+
+    def extra_repr(self) -> str:
+        """``0.2``."""
+        return f"{self.scale}"
 
 
-def descend(parameters: list[Tensor], rate: float) -> None:
-    """One step of gradient descent, in place."""
+class Training(NamedTuple):
+    """A model, what it learns from, and how."""
+
+    title: str
+    model: Module
+    batches: DataLoader
+    held_out: tuple[Array, Array]
+    loss: Module
+    epochs: int
+    rate: float
+    bar: float  # on the accuracy
+    cosine: bool = False  # whether the learning rate goes down to 0, along half a cosine
+
+
+def trainings(rng: np.random.Generator) -> list[Training]:
+    """Two regressions, by the gradient of all samples at once, and a network, by batches of 32."""
+    parts: tuple[Split, Split] = ("train", "test")
+    cancer, cancer_held_out = (data.load_breast_cancer(split=part, standardize=True) for part in parts)
+    digits, digits_held_out = (data.load_digits(split=part, standardize=True, dtype=np.float32) for part in parts)
+    # from 0 to 1 without standardizing, so that noise of one size fits all pixels
+    pixels, pixels_held_out = ((X / 16, y) for X, y in (data.load_digits(split=p, dtype=np.float32) for p in parts))
+    return [
+        Training(
+            "logistic regression, breast cancer", Sequential(Linear(30, 1, rng=rng), Flatten(0)),
+            DataLoader(cancer, len(cancer.X)), cancer_held_out, BCEWithLogitsLoss(), epochs=300, rate=0.5, bar=0.97,
+        ),
+        Training(
+            "softmax regression, digits", Linear(64, 10, rng=rng),
+            DataLoader(digits, len(digits.X)), digits_held_out, CrossEntropyLoss(), epochs=300, rate=0.5, bar=0.95,
+        ),
+        Training(
+            "MLP 64-64-10 tanh, digits",
+            Sequential(Noise(0.2, rng), Linear(64, 64, rng=rng), Tanh(), Linear(64, 10, rng=rng)),
+            DataLoader(pixels, 32, shuffle=True, rng=rng), pixels_held_out, CrossEntropyLoss(), epochs=100, rate=1.0,
+            bar=0.97, cosine=True,
+        ),
+    ]  # fmt: skip
+
+
+def train(training: Training, epochs: int) -> tuple[History, float]:
+    """Train; the losses, and the held-out accuracy."""
+    model, (X, y) = training.model, training.held_out
+    optimizer = SGD(model.parameters(), lr=training.rate)
+    history = fit(
+        model, training.batches, loss=training.loss, optimizer=optimizer, epochs=epochs, dtype=X.dtype,
+        schedule=CosineAnnealingLR(optimizer, epochs) if training.cosine else None, progress=False,
+    )  # fmt: skip
+    if history.interrupted:
+        raise KeyboardInterrupt
     with no_grad():
-        for w in parameters:
-            w -= rate * w.grad
-            w.zero_grad()
-
-
-def accuracy(scores: Any, labels: Array) -> float:
-    """Share of rows whose largest score, or positive score, is at the label."""
-    values = scores.data
-    guess = values.argmax(axis=1) if values.ndim == 2 else (values > 0).astype(int)
-    return float((guess == labels).mean())
-
-
-def logistic_regression(steps: int, show: Progress) -> float:
-    """Train on the breast-cancer data with the article's loss; held-out accuracy."""
-    X, y = data.load_breast_cancer(split="train", standardize=True)
-    held = data.load_breast_cancer(split="test", standardize=True)
-    w, b = tensor(np.zeros(X.shape[1]), requires_grad=True, name="w"), tensor(0.0, requires_grad=True, name="b")
-    for step in range(1, steps + 1):
-        loss = losses.sigmoid_cross_entropy_with_logits(labels=y, logits=X @ w + b, reduction="mean")
-        loss.backward()
-        descend([w, b], 0.5)
-        show(step, float(loss))
-    return accuracy(held.X @ w + b, held.y)
-
-
-def softmax_regression(steps: int, show: Progress) -> float:
-    """Train on the digits; held-out accuracy."""
-    X, y = data.load_digits(split="train", standardize=True, dtype=np.float32)
-    held = data.load_digits(split="test", standardize=True, dtype=np.float32)
-    W = tensor(np.zeros((X.shape[1], 10), np.float32), requires_grad=True, name="W")
-    b = tensor(np.zeros(10, np.float32), requires_grad=True, name="b")
-    for step in range(1, steps + 1):
-        loss = losses.sparse_softmax_cross_entropy_with_logits(labels=y, logits=X @ W + b, reduction="mean")
-        loss.backward()
-        descend([W, b], 0.5)
-        show(step, float(loss))
-    return accuracy(held.X @ W + b, held.y)
-
-
-def two_layers(epochs: int, rng: np.random.Generator, show: Progress) -> float:
-    """Train a 64-64-10 tanh network on the digits, with noise on its inputs; held-out accuracy."""
-    X, y = data.load_digits(split="train", dtype=np.float32)
-    held = data.load_digits(split="test", dtype=np.float32)
-    X, batch = X / 16, 32
-    sizes = [(64, 64), (64, 10)]
-    weights = [rng.uniform(-1, 1, shape).astype(np.float32) * math.sqrt(6 / sum(shape)) for shape in sizes]
-    W1, W2 = (tensor(W.astype(np.float32), requires_grad=True, name=f"W{i}") for i, W in enumerate(weights, 1))
-    b1, b2 = (tensor(np.zeros(n, np.float32), requires_grad=True, name=f"b{i}") for i, (_, n) in enumerate(sizes, 1))
-
-    def network(x: Array) -> Any:
-        return np.tanh(x @ W1 + b1) @ W2 + b2
-
-    steps, step = epochs * (len(X) // batch), 0
-    for _ in range(epochs):
-        order = rng.permutation(len(X))
-        for start in range(0, len(X) - batch + 1, batch):
-            rows = order[start : start + batch]
-            noisy = X[rows] + 0.2 * rng.standard_normal((batch, 64), np.float32)
-            z = network(noisy)
-            loss = losses.sparse_softmax_cross_entropy_with_logits(labels=y[rows], logits=z, reduction="mean")
-            loss.backward()
-            descend([W1, b1, W2, b2], 0.5 * (1 + math.cos(math.pi * step / steps)))
-            step += 1
-            show(step, float(loss))
-    return accuracy(network(held.X / 16), held.y)
+        output = model.eval()(X)
+    return history, accuracy(output if output.ndim == 2 else output > 0, y)
 
 
 # -- all of it ---------------------------------------------------------------------------------------------------------
@@ -235,22 +223,30 @@ def run(*, seed: int = 0, out: str = "tinygrad-xe-demo", quick: bool = False, st
     good = print_table(stream, rng) < 1e-12
     stream.write("Training on real data (held-out accuracy on fixed splits)\n\n")
     share = 10 if quick else 1
-    curves: dict[str, list[float]] = {}
-    jobs: tuple[tuple[str, int, Callable[[int, Progress], float], int, float], ...] = (
-        ("logistic regression, breast cancer", 300 // share, logistic_regression, 1, 0.97),
-        ("softmax regression, digits", 300 // share, softmax_regression, 1, 0.95),
-        ("MLP 64-64-10 tanh, digits", 100 // share, lambda n, show: two_layers(n, rng, show), 42, 0.97),
-    )
-    for title, rounds, train, steps_in_round, bar in jobs:
+    ascii = not takes(stream, BARS)
+    histories: dict[str, History] = {}
+    for training in trainings(rng):
+        stream.write(f"  {training.title:<34} ")
+        stream.flush()  # the rest of the line comes when it is trained
         before = time.perf_counter()
-        show = Progress(stream, title, rounds * steps_in_round)
-        reached = train(rounds, show)
-        curves[title] = show.losses
-        verdict = "" if quick else f" ({'at least' if reached >= bar else 'BELOW'} {bar:.2f})"
-        stream.write(f"  accuracy {reached:.4f}{verdict}, {time.perf_counter() - before:.1f} s\n")
-        good = good and (quick or reached >= bar)
+        history, reached = train(training, training.epochs // share)
+        histories[training.title] = history
+        curve = sparkline(np.log(history["loss"]), 20, ascii=ascii)
+        verdict = "" if quick else f" ({'at least' if reached >= training.bar else 'BELOW'} {training.bar:.2f})"
+        stream.write(f"{curve:<20} loss {history['loss'][-1]:.4f}  accuracy {reached:.4f}{verdict}, ")
+        stream.write(f"{time.perf_counter() - before:.1f} s\n")
+        good = good and (quick or reached >= training.bar)
     stream.write("\n")
-    for line in (*graph_of_the_article(out), *plot_of_the_losses(out, curves, stream)):
+    for line in (*graph_of_the_article(out), *plot_of_the_losses(out, histories)):
         stream.write(f"{line}\n")
     stream.write(f"{time.perf_counter() - started:.1f} s in all.\n")
     return 0 if good else 1
+
+
+def takes(stream: TextIO, text: str) -> bool:
+    """Whether the encoding of a stream has all characters of a text."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

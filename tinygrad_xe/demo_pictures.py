@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator
-from typing import TextIO
-
-import numpy as np
+from collections.abc import Callable, Iterator, Mapping
 
 from . import user_code, viz
+from .training import History
 from .viz.files import write_atomically
-from .viz.spark import BARS
-
-#: Of a longer training, means of neighbouring losses are plotted.
-POINTS = 300
 
 #: Is run as the user's own file would be: its variables name the nodes, its lines explain them.
 ARTICLE = '''\
@@ -59,21 +53,18 @@ def written(*files: tuple[str, Callable[[str], object], str]) -> Iterator[str]:
             yield f"No {os.path.basename(path)}: {error}"
 
 
-def plot_of_the_losses(out: str, losses: dict[str, list[float]], stream: TextIO) -> Iterator[str]:
-    """Plot the losses of the trainings, or without matplotlib draw them as text; what to tell."""
+def plot_of_the_losses(out: str, histories: Mapping[str, History]) -> Iterator[str]:
+    """Plot the losses of trainings, one beside the other; what to tell."""
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
-        for title, values in losses.items():
-            yield f"  {title:<34} {viz.sparkline(values, 40, ascii=not takes(stream, BARS))}"
         yield "No loss.svg: matplotlib is not installed. Run: pip install 'tinygrad-xe[plot]'"
         return
     figure = Figure(figsize=(11, 3), layout="constrained")
-    for ax, (title, values) in zip(figure.subplots(1, len(losses)), losses.items()):
-        parts = np.array_split(np.array(values), min(len(values), POINTS))
-        last = np.cumsum([len(part) for part in parts])
-        viz.plot_history({"loss": dict(zip(last, map(np.mean, parts)))}, log=True, ax=ax)
+    for ax, (title, history) in zip(figure.subplots(1, len(histories)), histories.items()):
+        viz.plot_history({"loss": history["loss"]}, log=True, ax=ax)
+        ax.set_xlabel("epoch")
         ax.set_title(title, fontsize="medium")
     drawn = io.BytesIO()
     with rc_context({"svg.hashsalt": "tinygrad_xe"}):  # the same bytes each time
@@ -81,12 +72,3 @@ def plot_of_the_losses(out: str, losses: dict[str, list[float]], stream: TextIO)
     path = os.path.join(out, "loss.svg")
     write_atomically(path, drawn.getvalue())
     yield f"Wrote {path}: the losses of the three trainings."
-
-
-def takes(stream: TextIO, text: str) -> bool:
-    """Whether the encoding of a stream has all characters of a text."""
-    try:
-        text.encode(getattr(stream, "encoding", None) or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
