@@ -25,9 +25,9 @@ ORDER = [
     {"dispatch"},
     {"backward"},
     {"tensor"},
-    {"watch", "witness", "variables", "pullback"},
+    {"watch", "witness", "variables", "pullback", "random"},
     {
-        "transforms", "recompute", "losses", "closed_forms", "nn", "optim", "check", "differences", "metrics", "random",
+        "transforms", "recompute", "losses", "closed_forms", "nn", "optim", "check", "differences", "metrics",
         "data", "custom", "custom_op", "custom_checks",
     },
     {"program"},

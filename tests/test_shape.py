@@ -159,7 +159,7 @@ STACKS = [
 ]
 
 
-@pytest.mark.parametrize("function, shapes", STACKS, ids=str)
+@pytest.mark.parametrize("function, shapes", STACKS, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_stacks_of_any_rank(function, shapes):
     check_moves(lambda *a: function(a), *shapes)
     check_moves(lambda *a: function(list(a)), *shapes)

@@ -11,11 +11,14 @@ from .errors import (
     DeclarationError,
     DTypeError,
     EmptyMeanWarning,
+    FileError,
     GradientLostError,
     GradientMismatchError,
     GraphError,
     LabelGradientWarning,
+    MixedDtypeWarning,
     NonFiniteError,
+    OptimizerWarning,
     ShapeError,
     XeError,
     XeWarning,
@@ -48,24 +51,49 @@ __all__ = [
     "stop_gradient", "value_and_grad", "vjp",
     "elu", "erf", "erfc", "gelu", "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "relu", "scatter_add",
     "sigmoid", "silu", "softmax", "softplus",
-    "closed_forms", "data", "losses", "program", "viz",
-    "ArgumentError", "BoundsError", "DTypeError", "DeclarationError", "EmptyMeanWarning", "GradientLostError",
-    "GradientMismatchError", "GraphError", "LabelGradientWarning", "NonFiniteError", "ShapeError", "XeError",
-    "XeWarning", "__version__",
+    "avg_pool1d", "avg_pool2d", "conv1d", "conv2d", "dropout", "embedding", "layer_norm", "linear", "max_pool1d",
+    "max_pool2d", "one_hot",
+    "History", "fit", "load", "save", "seed",
+    "checkpoints", "closed_forms", "data", "losses", "metrics", "nn", "optim", "program", "random", "training", "viz",
+    "ArgumentError", "BoundsError", "DTypeError", "DeclarationError", "EmptyMeanWarning", "FileError",
+    "GradientLostError", "GradientMismatchError", "GraphError", "LabelGradientWarning", "MixedDtypeWarning",
+    "NonFiniteError", "OptimizerWarning", "ShapeError", "XeError", "XeWarning", "__version__",
 ]  # fmt: skip
 
 
 if TYPE_CHECKING:
-    from . import closed_forms, program, viz
+    from . import checkpoints, closed_forms, metrics, nn, optim, program, random, training, viz
     from .check import check_gradients
+    from .checkpoints import load, save
+    from .nn.functional import dropout, embedding, layer_norm, one_hot
+    from .ops.conv import conv1d, conv2d
+    from .ops.linear import linear
+    from .ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+    from .random import seed
+    from .training import History, fit
+
+#: Where the names are that load on first use.
+LATER = {
+    **dict.fromkeys(("checkpoints", "closed_forms", "metrics", "nn", "optim"), ""),
+    **dict.fromkeys(("program", "random", "training", "viz"), ""),
+    "check_gradients": "check",
+    **dict.fromkeys(("load", "save"), "checkpoints"),
+    **dict.fromkeys(("History", "fit"), "training"),
+    "seed": "random",
+    **dict.fromkeys(("conv1d", "conv2d"), "ops.conv"),
+    **dict.fromkeys(("avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"), "ops.pool"),
+    "linear": "ops.linear",
+    **dict.fromkeys(("dropout", "embedding", "layer_norm", "one_hot"), "nn.functional"),
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load on first use what takes long, or what a training needs not: 6 ms of 36."""
+    """Load on first use what not every program needs: 6 ms of 36."""
     from importlib import import_module
 
-    if name in ("closed_forms", "program", "viz"):
+    if name not in LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not LATER[name]:
         return import_module(f".{name}", __name__)
-    if name == "check_gradients":
-        return import_module(".check", __name__).check_gradients
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f".{LATER[name]}", __name__), name)
+    return found
