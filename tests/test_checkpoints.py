@@ -203,3 +203,35 @@ def test_a_disk_that_is_full_leaves_the_old_file(tmp_path, suffix, monkeypatch):
     monkeypatch.undo()
     assert load(path)["w"].sum() == 0
     assert [p.name for p in tmp_path.iterdir()] == [f"model.{suffix}"]
+
+
+def test_names_that_end_in_npy_keep_their_arrays(tmp_path):
+    arrays = {"a": np.zeros(1), "a.npy": np.ones(2)}
+    save(arrays, tmp_path / "w.npz")
+    found = load(tmp_path / "w.npz")
+    assert {name: value.tolist() for name, value in found.items()} == {"a": [0.0], "a.npy": [1.0, 1.0]}
+
+
+def test_a_name_that_safetensors_keeps_for_itself_is_refused(tmp_path):
+    pytest.importorskip("safetensors", reason="the extra [save] is not installed")
+    with pytest.raises(ArgumentError, match="'__metadata__' is no name for an array"):
+        save({"__metadata__": np.ones(1)}, tmp_path / "w.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_bfloat16_is_named_as_such(tmp_path):
+    pytest.importorskip("safetensors", reason="the extra [save] is not installed")
+    header = b'{"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}'
+    (tmp_path / "b.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(FileError, match=r"(?s)holds numbers of the type .*BF16.*tensor\.float\(\)"):
+        load(tmp_path / "b.safetensors")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes and links are of POSIX")
+def test_a_file_that_is_replaced_keeps_its_mode_and_a_link_stays_one(tmp_path):
+    path, link = tmp_path / "w.npz", tmp_path / "link.npz"
+    save({"a": np.zeros(1)}, path)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    save({"a": np.ones(1)}, link)
+    assert link.is_symlink() and path.stat().st_mode & 0o777 == 0o640 and load(path)["a"] == 1

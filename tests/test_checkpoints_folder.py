@@ -213,3 +213,25 @@ def test_no_space_left_at_any_write_leaves_the_last_good_checkpoint(tmp_path, mo
     assert caught.value.errno == 28
     assert folder.read()["w"] == (2 if fails_at == 5 else 1)  # the fifth: all of it is there, but for the flush
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_damaged_checkpoint_of_the_same_step_is_written_anew(tmp_path):
+    folder = Folder(tmp_path)
+    path = folder.write({"x": 1}, step=5, epoch=0)
+    (path / "state.json").write_text("{}")
+    assert folder.write({"x": 2}, step=5, epoch=0) == path and folder.read() == {"x": 2}
+    assert folder.write({"x": 3}, step=5, epoch=0) == path and folder.read() == {"x": 2}
+
+
+def test_a_file_in_the_place_of_a_checkpoint_is_no_checkpoint(tmp_path):
+    (tmp_path / "step-000000005-epoch-00000").write_text("")
+    with pytest.raises(OSError, match="checkpoint not written"):
+        Folder(tmp_path).write({"x": 1}, step=5, epoch=0)
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_as_a_missing_file(tmp_path):
+    path = Folder(tmp_path).write({"x": 1}, step=5, epoch=0)
+    (path / "state.json").unlink()
+    (path / "state.json").mkdir()
+    with pytest.raises(FileError, match=r"state\.json is missing"):
+        Folder(tmp_path).read()

@@ -203,7 +203,9 @@ def test_parameters_that_the_optimizer_does_not_hold_stay_and_gather_no_gradient
     model = mlp()
     before = model[0].weight.numpy()
     optimizer = optim.SGD(model[2].parameters(), lr=0.1)
-    fit(model, blobs(), epochs=1, loss=nn.CrossEntropyLoss(), optimizer=optimizer, progress=False)
+    with pytest.warns(OptimizerWarning, match=r"SGD does not hold '0.weight', '0.bias': they stay as they are") as told:
+        fit(model, blobs(), epochs=1, loss=nn.CrossEntropyLoss(), optimizer=optimizer, progress=False)
+    assert len(told) == 1 and told[0].filename == __file__
     np.testing.assert_array_equal(model[0].weight.data, before)
     one_batch = model[0].weight.grad
     assert np.abs(one_batch).max() < 10

@@ -161,3 +161,55 @@ def test_an_interrupted_training_can_be_looked_into():
     model, arguments = trainable()
     history = fit(model, blobs(), epochs=5, record=2, validation=blobs(), callbacks=[Press()], **arguments)
     assert history.interrupted and history.at(4).loss.item() == history.steps["loss"][4]
+
+
+def test_a_loss_that_knows_the_model_gives_the_gradients_of_its_penalty_too():
+    model, arguments = trainable()
+    arguments["loss"] = lambda output, target: nn.CrossEntropyLoss()(output, target) + (model[0].weight ** 2).sum()
+    keep = Keep()
+    history = fit(model, blobs(), epochs=6, record=2, callbacks=[keep], **arguments)
+    gradient, data = model[0].weight.grad.copy(), model[0].weight.numpy()
+    moments = [history.at(step) for step in (0, 3)]
+    for moment in moments:
+        for name, value in moment.gradients.items():
+            assert value.tobytes() == keep.gradients[moment.step][name].tobytes(), name
+        for name, parameter in moment.model.named_parameters():
+            assert parameter.data.tobytes() == keep.weights[moment.step][name].tobytes()
+            np.testing.assert_array_equal(parameter.grad, moment.gradients[name])
+    np.testing.assert_array_equal(model[0].weight.grad, gradient)
+    np.testing.assert_array_equal(model[0].weight.data, data)
+
+
+def test_the_past_of_a_training_that_goes_on_is_refused():
+    class Look(Callback):
+        def __init__(self):
+            self.seen = []
+
+        def on_batch(self, run):
+            if run.step == 2:
+                with pytest.raises(GraphError, match="this training is still going on"):
+                    run.history.at(1)
+
+        def on_end(self, run):
+            self.seen.append(run.history.at(1).step)
+
+    model, arguments = trainable()
+    look = Look()
+    fit(model, blobs(), epochs=3, batch_size=20, record=2, callbacks=[look], **arguments)
+    assert look.seen == [1]
+
+
+def test_a_loader_begins_its_next_epoch_after_a_look_back():
+    loader = xe.data.DataLoader(blobs(), 10, shuffle=True, rng=0)
+
+    class Press(Callback):
+        def on_batch(self, run):
+            if run.step == 8:
+                raise KeyboardInterrupt
+
+    model, arguments = trainable()
+    history = fit(model, loader, epochs=3, record=2, callbacks=[Press()], **arguments)
+    assert history.interrupted
+    before = loader.state_dict()
+    history.at(3)
+    assert loader.state_dict() == before and len(list(loader)) == len(loader)

@@ -32,6 +32,8 @@ def pack(arrays: Mapping[str, Array], suffix: str, who: str) -> bytes:
         if array.dtype.kind not in "fiub":
             raise DTypeError(f"{who}: {name!r} holds {array.dtype}; expected numbers.")
     if suffix == ".safetensors":
+        if "__metadata__" in arrays:
+            raise ArgumentError(f"{who}: '__metadata__' is no name for an array in safetensors. Write to a .npz file.")
         whole = {name: np.array(array, order="C") for name, array in arrays.items()}  # ascontiguousarray changes ()
         writer = _safetensors(who)
         try:
@@ -65,19 +67,31 @@ def unpack(content: bytes, suffix: str, who: str, where: str) -> dict[str, Array
         try:
             loaded: dict[str, Array] = loader.load(content)
         except Exception as error:  # safetensors has an exception of its own, and lets KeyErrors through
+            if str(error).strip("'") in ("BF16", "F8_E4M3", "F8_E5M2"):
+                raise FileError(
+                    f"{who}: {where} holds numbers of the type {error}, which NumPy lacks.\n"
+                    "  Write tensor.float() in the program that saves it."
+                ) from None
             raise FileError(f"{who}: {where} is no whole safetensors file: {error}.\n  {_HINT}") from None
         return {name: np.array(array) for name, array in loaded.items()}
     if not content.startswith(ZIP):
         raise FileError(f"{who}: {where} is no .npz file: it begins with {content[:8]!r}.\n  {_HINT}")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:  # np.load takes "a.npy" for "a"; this one sees all CRCs
+            found = {name.removesuffix(".npy"): _member(name, archive.read(name)) for name in archive.namelist()}
     except Exception as error:  # zipfile and numpy raise many kinds for a damaged file
         raise FileError(f"{who}: {where} is no whole .npz file of numbers: {error}.\n  {_HINT}") from None
     odd = [name for name, value in found.items() if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub"]
     if odd:
         raise FileError(f"{who}: {where} holds {', '.join(map(repr, odd))}, which is no array of numbers.\n  {_HINT}")
     return found
+
+
+def _member(name: str, content: bytes) -> Any:
+    """What a member of an archive holds: an array, if it is called one."""
+    if not name.endswith(".npy"):
+        return content
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
 
 _HINT = "It was cut off, changed, or written by another program; take a copy of it that is whole."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +22,12 @@ def write_file(path: Path, content: bytes) -> None:
     OSError
         When it can't be written; what was at `path` before is still there.
     """
+    path = path.resolve()  # a link stays one
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
     try:
         _write_through(temporary, content)
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -77,7 +77,7 @@ class Folder:
             remove_unfinished(self.path)
 
     def write(self, state: Any, *, step: int, epoch: int) -> Path:
-        """Write a checkpoint, and remove the oldest ones. One that is there already, of this step and epoch, is kept.
+        """Write a checkpoint, and remove the oldest ones. One that is there, whole, of this step and epoch, is kept.
 
         Returns
         -------
@@ -92,8 +92,12 @@ class Folder:
             When the state holds something else than numbers, text, arrays, lists, tuples and dicts.
         """
         path = self.path / f"step-{step:09d}-epoch-{epoch:05d}"
-        if path.exists():
-            return path
+        if path.is_dir():
+            try:
+                _checked(path)
+                return path
+            except FileError:
+                remove_folder(path)
         text, arrays = write_tree(state)
         long = any(array.dtype.itemsize > 8 for array in arrays.values())  # for which safetensors has no word
         suffix = ".safetensors" if has_safetensors() and not long else ".npz"
@@ -165,7 +169,7 @@ def _checked(folder: Path) -> dict[str, bytes]:
     where = os.fspath(path)
     try:
         manifest = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise FileError(f"checkpoint: {where} is missing: this is no checkpoint, or not all of it.") from None
     except ValueError as error:
         raise FileError(f"checkpoint: {where} is cut off or changed: {error}.") from None
@@ -186,7 +190,7 @@ def _checked(folder: Path) -> dict[str, bytes]:
         file = folder / os.path.basename(name)
         try:
             content = file.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             raise FileError(f"checkpoint: {os.fspath(file)} is missing.") from None
         if hashlib.sha256(content).hexdigest() != wanted:
             raise FileError(

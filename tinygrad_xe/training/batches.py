@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,7 @@ class Batches:
         # a DataLoader gives tuples and counts them: another generator around it costs 2 us a batch
         self._counts = isinstance(self.data, DataLoader) and len(self.data.arrays) > 1 and not self._casts
         self._done = 0
+        self._newest: Any = None  # the iterator of this epoch, if a DataLoader has it: others may begin more of them
         self._exhausted = False  # whether `load` brought the end of an epoch, after which a loader would begin another
         self._begin: dict[str, Any] | None = None  # states of the generators when the epoch began
 
@@ -92,7 +94,22 @@ class Batches:
     @property
     def done(self) -> int:
         """How many batches of the current epoch were handed out."""
-        return int(self.data.state_dict()["batch"]) if self._counts and self._done else self._done
+        if not self._counts or not self._done:
+            return self._done
+        return int(self._position()["batch"])
+
+    def _position(self) -> dict[str, Any]:
+        """Where the loader is, in the epoch that was begun here, whoever else went through it meanwhile."""
+        position: dict[str, Any] = self.data.state_dict()
+        mine = self._newest
+        return position if mine is None else position | {"epoch": mine.number, "batch": mine.batch, "seed": mine.seed}
+
+    def apart(self) -> Batches:
+        """The same batches; a DataLoader's with a position of their own."""
+        other = copy.copy(self)
+        if isinstance(self.data, DataLoader):
+            other.data = copy.copy(self.data)
+        return other
 
     def begin(self) -> Iterator[tuple[Any, ...]]:
         """Begin an epoch, or go on with the one that `load` brought: its batches, inputs and last the target."""
@@ -104,6 +121,8 @@ class Batches:
             set_states(self.generators, self._begin)
             skipped = self._done
         iterator: Iterator[Any] = iter(()) if self._exhausted else iter(self.data)
+        if isinstance(self.data, DataLoader) and iterator is self.data._epoch:
+            self._newest = iterator
         for _ in range(skipped):
             next(iterator, None)
         if skipped:
@@ -136,8 +155,8 @@ class Batches:
     def state(self) -> dict[str, Any]:
         """Where the epoch is, for `load`."""
         if self.saves:
-            return {"done": self.done, "data": self.data.state_dict()}
-        return {"done": self.done, "length": self.length, "begin": self._begin}
+            return {"done": self.done, "data": self._position()}
+        return {"done": self.done, "length": self.length, "begin": self._begin, "now": states(self.generators)}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go where `state` was called."""
@@ -150,7 +169,8 @@ class Batches:
                 was = f"{state['length']} batches" if "length" in state else "a loader"
                 raise ArgumentError(f"resume: {self.what} was {was}; now it has {self.length} batches.")
             self._begin = state["begin"]
-        self._done = state["done"]
+            set_states(self.generators, state.get("now", states(self.generators)))
+        self._done, self._newest = state["done"], None
         self._exhausted = self.saves and self.length is not None and self._done >= self.length
 
 

@@ -12,8 +12,8 @@ class Callback:
     """Base of what `fit` calls at each step and epoch; write the methods that are wanted.
 
     Each is given the `Run`: ``run.model``, ``run.optimizer``, ``run.history``; ``run.epoch`` and ``run.step``, how many
-    are done; ``run.batch`` and ``run.loss``, of the step that was just made; and ``run.stop(reason)``, which ends the
-    training after this step or epoch.
+    are done; ``run.batch`` and ``run.last_loss``, of the step that was just made; and ``run.stop(reason)``, which ends
+    the training after this step or epoch.
 
     Examples
     --------

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, OptimizerWarning, ShapeError
 from ..nn.module import Module
 from ..optim.lbfgs import LBFGS
 from ..optim.plateau import ReduceLROnPlateau
@@ -71,6 +73,19 @@ def check_optimizer(model: Any, optimizer: Any) -> None:
         )
 
 
+def warn_of_left_out(left_out: Sequence[tuple[str, Tensor]], optimizer: Any) -> None:
+    """Warn of parameters that want a gradient and that the optimizer does not hold."""
+    if left_out:
+        names = [repr(name) for name, _ in left_out]
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        warnings.warn(
+            f"fit: {type(optimizer).__name__} does not hold {shown}: they stay as they are.\n"
+            "  Write requires_grad_(False) for a part of the model that is to stay, or make the optimizer of all "
+            "parameters.",
+            OptimizerWarning, stacklevel=3,
+        )  # fmt: skip
+
+
 def check_loss(loss: Any) -> None:
     """A loss is a function of output and target."""
     if isinstance(loss, type):
@@ -117,7 +132,7 @@ def check_loss_value(loss: Any, value: Any) -> None:
 
 def check_rest(
     *, epochs: Any, metrics: Any, schedule: Any, schedule_every: Any, clip_norm: Any, patience: Any, callbacks: Any,
-    record: Any, checkpoint: Any, checkpoint_every: Any, resume: Any,
+    record: Any, checkpoint: Any, checkpoint_every: Any, resume: Any, optimizer: Any,
 ) -> str:  # fmt: skip
     """Check numbers and words; tell when the schedule is called: "step", "epoch", or with the "loss" of an epoch."""
     whole = {"epochs": epochs, "patience": patience, "record": record}
@@ -129,7 +144,8 @@ def check_rest(
             unit = " of steps" if name in ("record", "checkpoint_every") else ""
             also = ', or "epoch"' if name == "checkpoint_every" else ""
             raise ArgumentError(f"fit: {name} is {value!r}; expected a whole number{unit}, 1 or more{also}.")
-    if clip_norm is not None and not clip_norm > 0:
+    real = isinstance(clip_norm, int | float | np.integer | np.floating)
+    if clip_norm is not None and not (real and clip_norm > 0):
         raise ArgumentError(f"fit: clip_norm is {clip_norm!r}; expected a number above 0.")
     if metrics is not None and (not isinstance(metrics, Mapping) or not all(map(callable, metrics.values()))):
         raise DTypeError('fit: metrics must be a dict of functions: metrics={"accuracy": xe.metrics.accuracy}.')
@@ -140,18 +156,32 @@ def check_rest(
             f"fit: callbacks is {callbacks!r:.60}; expected a list of xe.training.Callback objects.\n"
             "  Write a class with def on_epoch(self, run): ..., and callbacks=[ThatClass()]."
         )
+    if checkpoint is not None and not os.fspath(checkpoint):
+        raise ArgumentError('fit: checkpoint is ""; expected the name of a folder. Write "." for the current one.')
     if resume and checkpoint is None:
         raise ArgumentError('fit: resume=True needs the folder to go on from: checkpoint="folder".')
-    return _check_schedule(schedule, schedule_every)
+    kept = schedule is not None and (record is not None or checkpoint is not None)
+    if kept and not (hasattr(schedule, "state_dict") and hasattr(schedule, "load_state_dict")):
+        raise DTypeError(
+            f"fit: checkpoint= and record= need a schedule with state_dict() and load_state_dict(); this "
+            f"{type(schedule).__name__} lacks them."
+        )
+    return _check_schedule(schedule, schedule_every, optimizer)
 
 
-def _check_schedule(schedule: Any, every: Any) -> str:
+def _check_schedule(schedule: Any, every: Any, optimizer: Any) -> str:
     if every not in ("epoch", "step"):
         raise ArgumentError(f'fit: schedule_every is {every!r}; expected "epoch" or "step".')
     if schedule is None:
         return ""
     if isinstance(schedule, type) or not hasattr(schedule, "step"):
         raise DTypeError("fit: schedule must be one of xe.optim: schedule=xe.optim.StepLR(optimizer, step_size=10).")
+    if getattr(schedule, "optimizer", optimizer) is not optimizer:
+        name = type(schedule).__name__
+        raise ArgumentError(
+            f"fit: the schedule, a {name}, belongs to another optimizer, whose learning rate it would change.\n"
+            f"  Write schedule={name}(optimizer, ...), of the optimizer that fit is given."
+        )
     needed = [p for p in inspect.signature(schedule.step).parameters.values() if p.default is p.empty]
     positional = [p for p in needed if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if positional or isinstance(schedule, ReduceLROnPlateau):

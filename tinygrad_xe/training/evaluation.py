@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DTypeError
 from ..graph import no_grad
 from ..tensor import Tensor
 from .batches import Batches, size
 from .interrupt import Interrupt
-from .weights import modes
+from .weights import modes, set_mode
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -37,8 +37,7 @@ def evaluate(
     outputs: list[Array] = []
     targets: list[Array] = []
     with modes(model), no_grad():
-        if hasattr(model, "eval"):
-            model.eval()
+        set_mode(model, training=False)
         batches.end()
         for batch in batches.begin():
             output = model(*batch[:-1])
@@ -54,7 +53,7 @@ def evaluate(
     found = {"loss": total / count}
     if metrics:
         whole = np.concatenate(outputs), np.concatenate(targets)
-        found.update({name: as_number(metric(*whole)) for name, metric in metrics.items()})
+        found.update({name: as_number(metric(*whole), name) for name, metric in metrics.items()})
     return found
 
 
@@ -63,6 +62,12 @@ def plain(value: Any) -> Any:
     return value.data if isinstance(value, Tensor) else value
 
 
-def as_number(value: Any) -> float:
-    """A Python number of a Tensor, array or number."""
-    return float(plain(value))
+def as_number(value: Any, name: str = "loss") -> float:
+    """A Python number of what the loss, or a metric of this name, has given."""
+    try:
+        return float(plain(value))
+    except (TypeError, ValueError):
+        what = f"shape {np.shape(plain(value))}" if isinstance(value, Tensor | np.ndarray) else type(value).__name__
+        raise DTypeError(
+            f"fit: the {'loss in validation' if name == 'loss' else f'metric {name!r}'} gave {what}; expected a number."
+        ) from None

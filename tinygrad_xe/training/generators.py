@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import random as python_random
+from collections.abc import Iterator, Mapping
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,19 +14,50 @@ from .. import random
 from ..containers import leaves
 from ..errors import ArgumentError
 from ..nn.module import Module
+from ..tensor import Tensor
+
+#: How many objects are gone through, each held by the one before, in the search for generators.
+DEPTH = 4
+
+#: Objects that hold no generator of a training.
+CLOSED = (type, ModuleType, FunctionType, np.ndarray, Tensor, str, int, float)
 
 
 def named_generators(**owners: Any) -> dict[str, np.random.Generator]:
-    """Each generator once, under the name of the attribute that holds it; the library's is "library"."""
+    """Each generator once, under the names of the attributes that lead to it; the library's is "library".
+
+    Raises
+    ------
+    ArgumentError
+        When there is a RandomState or a random.Random, whose state a checkpoint can't hold.
+    """
     found = {"library": random.generator()}
     for owner, thing in owners.items():
-        modules = thing.named_modules(owner) if isinstance(thing, Module) else [(owner, thing)]
+        modules = list(thing.named_modules(owner)) if isinstance(thing, Module) else [(owner, thing)]
+        seen = {id(module) for _, module in modules}
         for path, module in modules:
-            for attribute, value in getattr(module, "__dict__", {}).items():
-                for i, leaf in enumerate(leaves(value)):
-                    if isinstance(leaf, np.random.Generator) and all(leaf is not known for known in found.values()):
-                        found[f"{path}.{attribute}" + (f".{i}" if i else "")] = leaf
+            for name, leaf in _attributes(path, module, seen, DEPTH):
+                if isinstance(leaf, np.random.RandomState | python_random.Random):
+                    kind = type(leaf)
+                    raise ArgumentError(
+                        f"fit: {name} is a {kind.__module__}.{kind.__name__}, which is not put back after a failure, "
+                        "nor by resume.\n  Write np.random.default_rng(seed) in its place."
+                    )
+                if all(leaf is not known for known in found.values()):
+                    found[name] = leaf
     return found
+
+
+def _attributes(path: str, thing: Any, seen: set[int], depth: int) -> Iterator[tuple[str, Any]]:
+    """The generators in the attributes of an object, and in those of the objects there."""
+    for attribute, value in getattr(thing, "__dict__", {}).items():
+        for i, leaf in enumerate(leaves(value)):
+            name = f"{path}.{attribute}" + (f".{i}" if i else "")
+            if isinstance(leaf, np.random.Generator | np.random.RandomState | python_random.Random):
+                yield name, leaf
+            elif depth > 1 and not isinstance(leaf, CLOSED) and id(leaf) not in seen:
+                seen.add(id(leaf))
+                yield from _attributes(name, leaf, seen, depth if isinstance(leaf, Module) else depth - 1)
 
 
 def states(generators: Mapping[str, np.random.Generator]) -> dict[str, Any]:

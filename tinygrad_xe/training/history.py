@@ -98,9 +98,11 @@ class History(Mapping[str, list[float]]):
         Raises
         ------
         GraphError
-            When the training was not recorded, or comes out otherwise when it is run again.
+            When the training was not recorded, is still going on, or comes out otherwise when it is run again.
         BoundsError
             When there was no such step.
+        DTypeError
+            When `step` is no whole number.
 
         Notes
         -----

@@ -24,10 +24,13 @@ class Interrupt:
         self.due = 0.0
         self.asked = self.updating = False
         self._before: Any = None
+        self._outer: Any = None
 
     def __enter__(self) -> Self:
         main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # leave a user's own alone
+        handler = signal.getsignal(signal.SIGINT)
+        self._outer = getattr(handler, "__self__", None)
+        if main and (handler is signal.default_int_handler or isinstance(self._outer, Interrupt)):  # no user's own
             self._before = signal.signal(signal.SIGINT, self._handle)
         return self
 
@@ -35,6 +38,8 @@ class Interrupt:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None
+            if self.asked and isinstance(self._outer, Interrupt):  # a training in a callback of another ends both
+                self._outer.asked, self._outer.due = True, 0.0
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.asked and not self.updating:

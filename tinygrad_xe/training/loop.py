@@ -13,14 +13,14 @@ from numpy.typing import DTypeLike
 from ..errors import ArgumentError
 from .batches import Batches
 from .callback import Callback
-from .checks import check_loss, check_model, check_optimizer, check_rest
+from .checks import check_loss, check_model, check_optimizer, check_rest, warn_of_left_out
 from .history import History
 from .interrupt import Interrupt
 from .past import Past
 from .progress import Progress
 from .run import Run
 from .saver import Saver
-from .weights import modes, put_weights
+from .weights import modes, set_mode
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -78,7 +78,8 @@ def fit(
     epochs : int
         How often to go through the data; for a training that is resumed, counted from its beginning.
     validation : like data, optional
-        Measured after each epoch, in evaluation mode and without gradients. Arrays keep their order.
+        Measured after each epoch, in evaluation mode and without gradients. Arrays keep their order. A loss of it that
+        is NaN is no error, since the weights are not made from it: the history shows it, and it is never the best.
     metrics : dict of str to callable, optional
         ``metric(output, target)`` of plain arrays gives a number. In training the mean over the batches, as they come;
         in validation the value for all samples together.
@@ -119,7 +120,8 @@ def fit(
         How many checkpoints are kept, the newest.
     resume : bool
         Go on from the newest checkpoint in the folder, if there is one, to the same bits that a training without a stop
-        ends with. All arguments must be as before, but `epochs` may be more.
+        ends with. All arguments must be as before, but `epochs` may be more. Classes, numbers and sizes are compared;
+        the content of the data and of functions is not. Schedules keep the lengths that they began with.
 
     Returns
     -------
@@ -133,17 +135,27 @@ def fit(
         before this step; the error has ``history``, ``step`` and ``epoch``.
     ArgumentError, DTypeError, ShapeError
         For arguments that do not go together: a loss by keywords, a loss of more than one number, an optimizer of
-        another model, data without batches.
+        another model, a schedule of another optimizer, data without batches, a checkpoint of another training.
     FileError
         When a checkpoint is to be read that is cut off, changed, or of a later version.
     OSError
         When a checkpoint can't be written. The one before is whole.
 
+    Warns
+    -----
+    OptimizerWarning
+        When the optimizer leaves out parameters that want a gradient.
+    XeWarning
+        When the training that is to be resumed had been stopped, or has made more epochs than asked for.
+
     Notes
     -----
-    Random numbers are those of the library's generator (`tinygrad_xe.seed`), and of generators that model and data hold
-    as attributes; checkpoints have the states of all of them. A generator that only a local variable holds is not
-    known.
+    Random numbers are those of the library's generator (`tinygrad_xe.seed`), and of generators that model, loss and
+    data hold as attributes, or objects in their attributes; checkpoints have the states of all of them. A generator
+    that only a local variable holds is not known, nor is the global one of ``np.random`` or ``random``.
+
+    The state of a training is that of the model, of the optimizer, and of a loss with parameters of its own that the
+    optimizer holds. ``model.train()`` is called at the beginning, for all its parts, also those in evaluation mode.
 
     NumPy does not warn of overflows, invalid operations and divisions by zero in the forward and backward pass of a
     step: where they reach the loss or a gradient, NonFiniteError names the line, and ``debug=True`` finds all others.
@@ -171,7 +183,7 @@ def fit(
     kind = check_rest(
         epochs=epochs, metrics=metrics, schedule=schedule, schedule_every=schedule_every, clip_norm=clip_norm,
         patience=patience, callbacks=callbacks, record=record, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
-        resume=resume,
+        resume=resume, optimizer=optimizer,
     )  # fmt: skip
     batches = Batches("data", data, batch_size, shuffle, dtype)
     tested = None if validation is None else Batches("validation", validation, batch_size, False, dtype)
@@ -190,12 +202,13 @@ def fit(
             keep_best=keep_best, steps=steps or record is not None, callbacks=callbacks, debug=debug,
             interrupt=interrupt,
         )  # fmt: skip
+        warn_of_left_out(run.trained_parts.left_out, optimizer)
         saver = None if checkpoint is None else Saver(run, checkpoint, checkpoint_every, keep, resume)
         past = None if record is None else Past(run, record)
         run.history._past = past
-        if hasattr(model, "train"):
-            model.train()
+        set_mode(model, training=True)
         train(run, saver, past, Progress(progress, run))
+        run.history.interrupted |= interrupt.asked  # pressed when all was done, in on_end say
         return run.history
 
 
@@ -204,6 +217,7 @@ def train(run: Run, saver: Saver | None, past: Past | None, bar: Progress) -> No
     after_batch = overridden(run.callbacks, "on_batch")
     after_epoch = overridden(run.callbacks, "on_epoch")
     history, interrupt = run.history, run.interrupt
+    run.going_on = True
     try:
         for callback in run.callbacks:
             callback.on_start(run)
@@ -236,9 +250,10 @@ def train(run: Run, saver: Saver | None, past: Past | None, bar: Progress) -> No
             saver.write()
         history.interrupted, history.stopped = True, "interrupted"
     finally:
+        run.going_on = False
         bar.close(run)
     if run.best["weights"] is not None:
-        put_weights(run.model, run.best["weights"])
+        run.trained_parts.put_weights(run.best["weights"])
     for callback in run.callbacks:
         callback.on_end(run)
 

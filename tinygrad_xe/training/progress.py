@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ class Progress:
         part = self._part(run)
         if int(10 * part) > self._tenth:
             self._tenth = int(10 * part)
-            print(f"{10 * self._tenth:3d} %  step {run.step}, {self._words(run)}, {elapsed:.1f} s", file=sys.stderr)
+            tell(f"{10 * self._tenth:3d} %  step {run.step}, {self._words(run)}, {elapsed:.1f} s")
         if self._total is not None:
             self.next_step = -(-self._total * (self._tenth + 1) // 10)
 
@@ -69,7 +70,7 @@ class Progress:
             self._bar.update(run.step - self._bar.n)
             self._bar.close()
         elif self._plain and run.history.stopped:
-            print(f"{run.history.stopped}: step {run.step}, {self._words(run)}", file=sys.stderr)
+            tell(f"{run.history.stopped}: step {run.step}, {self._words(run)}")
 
     def _part(self, run: Run) -> float:
         if self._total:
@@ -83,6 +84,13 @@ class Progress:
         if "validation loss" in run.history:
             words.append(f"validation loss {run.history['validation loss'][-1]:.4g}")
         return ", ".join(words)
+
+
+def tell(line: str) -> None:
+    """Print on standard error, if it is open: a training does not end with the program that reads along."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def watched() -> bool:

@@ -22,7 +22,7 @@ from .generators import named_generators, set_states, states
 from .history import History
 from .interrupt import Interrupt
 from .undo import Undo
-from .weights import copied, named_parameters, put_weights, weights
+from .weights import Trained, copied
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -65,14 +65,16 @@ class Run:
         self.trained = False  # whether all steps of this epoch were made
         self.sums = dict.fromkeys(["loss", *metrics], 0.0)
         self.best: dict[str, Any] = {"loss": math.inf, "epoch": None, "weights": None}
-        parameters = [parameter for _, parameter in named_parameters(model)]
+        self.trained_parts = Trained(model, loss, optimizer)
+        parameters = [parameter for _, parameter in self.trained_parts.named_parameters()]
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         self._updated = [p for p in parameters if id(p) in held]
         # An update by what is not finite would lose the weights. The optimizers of the library look for themselves.
         self._guarded = getattr(type(optimizer), "step", None) is Optimizer.step
         self._others = [p for p in parameters if id(p) not in held]
-        self.generators = named_generators(model=model)
-        self._undo = Undo(model, self.generators)
+        self.generators = named_generators(model=model, loss=loss)
+        self._undo = Undo(self.trained_parts, self.generators)
+        self.going_on = False  # whether `fit` is in its loop
         self.inside = False  # whether a step was begun and not ended
         #: How NumPy is to treat what is not finite: its warnings would come before the error of fit, which says more.
         self.quiet: Any = {k: "ignore" for k, how in np.geterr().items() if how == "warn" and k != "under"}
@@ -118,7 +120,7 @@ class Run:
             self.losses.append(self.last_loss)
         if self.metrics:
             for name, metric in self.metrics.items():
-                self.sums[name] += as_number(metric(plain(output), plain(batch[-1]))) * count
+                self.sums[name] += as_number(metric(plain(output), plain(batch[-1])), name) * count
         self.inside = self.interrupt.updating = False
 
     def _forward_and_back(self, batch: tuple[Any, ...]) -> Any:
@@ -142,7 +144,7 @@ class Run:
                 self._fail("a number is not finite")
             raise
         if not self.step:
-            pairs = named_parameters(self.model)
+            pairs = self.trained_parts.named_parameters()
             without = [name for name, parameter in pairs if parameter.requires_grad and parameter.grad is None]
             if without:
                 warnings.warn(
@@ -171,7 +173,8 @@ class Run:
                 self.schedule.step(watched)
         if watched < self.best["loss"]:
             self.best = {
-                "loss": watched, "epoch": self.epoch, "weights": weights(self.model) if self.keep_best else None
+                "loss": watched, "epoch": self.epoch,
+                "weights": self.trained_parts.weights() if self.keep_best else None
             }  # fmt: skip
             self.history.best_epoch = self.epoch
         self.history.add(numbers)
@@ -179,10 +182,14 @@ class Run:
         self.seen, self.trained = 0, False
         self.sums = dict.fromkeys(self.sums, 0.0)
         self.batches.end()
+        self.lose_patience()
+        self.interrupt.updating = False
+
+    def lose_patience(self) -> None:
+        """Stop, if there are more epochs to make, and the loss has not been at a minimum for long enough."""
         since = self.epoch - 1 - (-1 if self.best["epoch"] is None else self.best["epoch"])
         if self.patience is not None and since >= self.patience and not self.finished:
             self.stop(f"stopped early: no better for {since} epoch{'' if since == 1 else 's'}")
-        self.interrupt.updating = False
 
     def _validate(self, batches: Batches) -> dict[str, float]:
         """Evaluate; broken off, leave generators and position as if it had not begun."""
@@ -217,13 +224,15 @@ class Run:
 
     def _check_gradients(self) -> None:
         """Name the gradient that is not finite; a sum of squares may also have overflowed, which does no harm."""
-        for name, parameter in named_parameters(self.model):
+        for name, parameter in self.trained_parts.named_parameters():
             if parameter.grad is not None and not np.isfinite(parameter.grad).all():
                 self._fail(f"the gradient of {name!r} is not finite")
 
     def _fail(self, what: str) -> None:
         """Find the line that made it, and leave the model as it was before this step."""
-        report = "Run again, this batch gives finite numbers: it draws from a generator that fit does not know of."
+        report = "Run again, this batch gives finite numbers: it draws from a generator that fit does not know of"
+        awoken = self._undo.awoken()  # before running it again draws more
+        report += f",\n  or from one that the first step did not draw from: {', '.join(awoken)}." if awoken else "."
         self._undo.take_back()
         try:
             with np.errstate(all="ignore"), detect_nonfinite():
@@ -249,7 +258,8 @@ class Run:
     def state(self) -> dict[str, Any]:
         """Everything that the next steps depend on; arrays are copies, but for the best weights, which never change."""
         return {
-            "model": weights(self.model),
+            "model": self.trained_parts.weights(),
+            "frozen": [name for name, p in self.trained_parts.named_parameters() if not p.requires_grad],
             "optimizer": copied(self.optimizer.state_dict()),
             "schedule": None if self.schedule is None else copied(self.schedule.state_dict()),
             "data": self.batches.state(),
@@ -262,16 +272,20 @@ class Run:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go to where `state` was called."""
-        put_weights(self.model, state["model"])
+        self.trained_parts.put_weights(state["model"])
+        for name, parameter in self.trained_parts.named_parameters():
+            wanted = name not in state["frozen"] if "frozen" in state else parameter.requires_grad
+            if parameter.requires_grad != wanted:  # setting it makes another leaf
+                parameter.requires_grad = wanted
         self.optimizer.load_state_dict(copied(state["optimizer"]))
         for name, thing in (("schedule", self.schedule), ("validation", self.validation)):
             if (thing is None) != (state[name] is None):
                 raise ArgumentError(f"resume: {name} was {'not ' if state[name] is None else ''}given before.")
         if self.schedule is not None:
             self.schedule.load_state_dict(copied(state["schedule"]))
-        self.batches.load(state["data"])
-        if self.validation is not None:
+        if self.validation is not None:  # first, for it may be the same loader, which then is in the place of data
             self.validation.load(state["validation"])
+        self.batches.load(state["data"])
         set_states(self.generators, state["generators"])
         position = state["position"]
         self.epoch, self.step = position["epoch"], position["step"]

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..nn.module import Module
 from ..tensor import Tensor
 from .generators import differ, set_states, states
+from .weights import Trained
 
 #: The attributes of a module, and the name of a buffer there.
 Slot = tuple[dict[str, Any], str]
 
 
 class Undo:
-    """The buffers of a model, and the generators that a step draws from, as they were before it.
+    """The buffers of model and loss, and the generators that a step draws from, as they were before it.
 
     Attributes
     ----------
@@ -24,11 +24,12 @@ class Undo:
         Whether a step changes anything at all: noting the state of one generator costs 1.4 us.
     """
 
-    __slots__ = ("_before", "_drawing", "_generators", "_model", "_slots", "known", "needed")
+    __slots__ = ("_before", "_drawing", "_generators", "_resting", "_slots", "_trained", "known", "needed")
 
-    def __init__(self, model: Any, generators: Mapping[str, np.random.Generator]) -> None:
-        self._model, self._generators = model, generators
-        self._drawing, self._slots = generators, buffer_slots(model)
+    def __init__(self, trained: Trained, generators: Mapping[str, np.random.Generator]) -> None:
+        self._trained, self._generators = trained, generators
+        self._drawing, self._slots = generators, buffer_slots(trained)
+        self._resting: dict[str, Any] = {}
         self.needed, self.known = True, False
 
     def note(self) -> None:
@@ -38,11 +39,17 @@ class Undo:
     def learn(self) -> None:
         """After the first step: see which generators have moved, and which buffers there are now."""
         buffers, before = self._before
-        moved = differ(before, states(self._generators))
+        after = states(self._generators)
+        moved = differ(before, after)
+        self._resting = {name: state for name, state in after.items() if name not in moved}
         self._before = buffers, {name: before[name] for name in moved}
         self._drawing = {name: self._generators[name] for name in moved}
-        self._slots = buffer_slots(self._model)
+        self._slots = buffer_slots(self._trained)
         self.needed, self.known = bool(self._slots or self._drawing), True
+
+    def awoken(self) -> list[str]:
+        """The generators that the first step did not draw from, so that they are not noted, and that have moved."""
+        return differ(self._resting, states(self._generators))
 
     def take_back(self) -> None:
         """Make things as they were, and drop the gradients."""
@@ -52,13 +59,13 @@ class Undo:
             if tensor is not None:
                 tensor._data = data
         set_states({name: self._generators[name] for name in drawn}, drawn)
-        for parameter in self._model.parameters():
+        for _, parameter in self._trained.named_parameters():
             parameter.zero_grad()
 
 
-def buffer_slots(model: Any) -> list[Slot]:
+def buffer_slots(trained: Trained) -> list[Slot]:
     """Where the buffers are, which a forward pass may change."""
-    modules = model.modules() if isinstance(model, Module) else ()
+    modules = [module for _, module in trained.named_modules()]
     return [(own, name) for own in map(vars, modules) for name in own.get("_buffers", ())]
 
 
