@@ -25,7 +25,7 @@ ORDER = [
     {"dispatch"},
     {"backward"},
     {"tensor"},
-    {"watch", "witness", "variables", "pullback", "random"},
+    {"watch", "witness", "variables", "bytecode", "pullback", "random"},
     {
         "transforms", "recompute", "losses", "closed_forms", "nn", "optim", "check", "differences", "metrics",
         "data", "custom", "custom_op", "custom_checks",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_xe as xe
+from tinygrad_xe import bytecode
 from tinygrad_xe.viz import naming
 from tinygrad_xe.viz.recording import trace
 
@@ -334,7 +335,7 @@ def test_a_coroutine_is_followed():
         ("z = [f(x)]", None),
         ("z = -f(x)", None),
         ("f(x)", None),
-        ("return f(x)", naming.RETURNED),
+        ("return f(x)", bytecode.RETURNED),
         ("return f(x) + 1", None),
         ("yield f(x)", None),
         ("z = f(x) if x else 0", "z"),
@@ -345,11 +346,11 @@ def test_bytecode_tells_where_a_result_is_stored(source, stored):
     scope = {}
     exec(f"def run(f, g, x, self, p):\n {source}\n", scope)
     code = scope["run"].__code__
-    places, steps = naming.instructions(code)
+    places, steps = bytecode.instructions(code)
     loaded = [step.opname.startswith("LOAD") and "f" in step.argrepr.split(", ") for step in steps].index(True)
     call = next(place for place, step in list(zip(places, steps, strict=True))[loaded:] if step.opname == "CALL")
-    assert naming.stored_to(code, call) == stored
-    assert not naming.is_operator(code, call)
+    assert bytecode.stored_to(code, call) == stored
+    assert not bytecode.is_operator(code, call)
 
 
 def test_distinct_leaves_names_that_were_given_and_numbers_the_others():

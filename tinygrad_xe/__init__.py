@@ -20,6 +20,7 @@ from .errors import (
     NonFiniteError,
     OptimizerWarning,
     ShapeError,
+    TraceError,
     XeError,
     XeWarning,
 )
@@ -54,10 +55,11 @@ __all__ = [
     "avg_pool1d", "avg_pool2d", "conv1d", "conv2d", "dropout", "embedding", "layer_norm", "linear", "max_pool1d",
     "max_pool2d", "one_hot",
     "History", "fit", "load", "save", "seed",
+    "Program", "trace",
     "checkpoints", "closed_forms", "data", "losses", "metrics", "nn", "optim", "program", "random", "training", "viz",
     "ArgumentError", "BoundsError", "DTypeError", "DeclarationError", "EmptyMeanWarning", "FileError",
     "GradientLostError", "GradientMismatchError", "GraphError", "LabelGradientWarning", "MixedDtypeWarning",
-    "NonFiniteError", "OptimizerWarning", "ShapeError", "XeError", "XeWarning", "__version__",
+    "NonFiniteError", "OptimizerWarning", "ShapeError", "TraceError", "XeError", "XeWarning", "__version__",
 ]  # fmt: skip
 
 
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     from .ops.conv import conv1d, conv2d
     from .ops.linear import linear
     from .ops.pool import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+    from .program.program import Program
+    from .program.trace import trace
     from .random import seed
     from .training import History, fit
 
@@ -76,6 +80,8 @@ if TYPE_CHECKING:
 LATER = {
     **dict.fromkeys(("checkpoints", "closed_forms", "metrics", "nn", "optim"), ""),
     **dict.fromkeys(("program", "random", "training", "viz"), ""),
+    "Program": "program.program",
+    "trace": "program.trace",
     "check_gradients": "check",
     **dict.fromkeys(("load", "save"), "checkpoints"),
     **dict.fromkeys(("History", "fit"), "training"),

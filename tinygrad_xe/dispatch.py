@@ -138,6 +138,8 @@ def option(owner: str, name: str, value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(items)
         return np.array(items, None if items else np.intp) if name == "key" else items
+    if answers_numpy(value):
+        return value
     if hasattr(value, "__array__"):
         array = np.array(value)
         return array.item() if array.ndim == 0 and array.dtype.kind in "iu" else array
@@ -174,7 +176,12 @@ def call_source(operation: Op) -> str:
     underscore, which no parameter's does.
     """
     name_of, tracked = operation.name, operation.tracked
-    lines = [f"def {function_name(operation)}({operation.signature}):"]
+    given = "".join(f"{name!r}: {name}, " for name in (*operation.inputs, *operation.options) if name != "out")
+    lines = [
+        f"def {function_name(operation)}({operation.signature}):",
+    ]
+    if not operation.recorded:
+        lines += ["    if _unusual and _mode.tape is not None:", f"        return _mode.tape.run(_op, {{{given}}})"]
     ours = not numpys(operation.function)  # NumPy calls only with a Tensor among the arguments
     if ours:
         lines.append("    _tensors = False")
@@ -336,6 +343,8 @@ def build_comparison(operation: Op) -> Callable[..., Any]:
 
     def compare(*args: Any) -> Any:
         raw, origins, limits = [], [], False
+        if unusual and mode.tape is not None:
+            args = tuple([mode.tape.lifted(a) for a in args])
         for name, a in zip(operation.inputs, args, strict=True):
             if type(a) is Tensor:
                 raw.append(a._data)
@@ -411,6 +420,8 @@ def route(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> An
         kwargs = {key: value for key, value in kwargs.items() if key != "out"}
     if function is np.where and len(args) == 1 and not kwargs:
         return np.nonzero(bare(args[0]))  # the places, which carry no gradient
+    if unusual and mode.tape is not None:
+        args, kwargs = mode.tape.lifted(args, arrays=False), mode.tape.lifted(kwargs, arrays=False)
     known = REGISTRY.get(function) or COMPARISONS.get(function)
     if known is not None:
         return known(*args, **kwargs)

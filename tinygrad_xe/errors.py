@@ -25,6 +25,10 @@ class GraphError(XeError, RuntimeError):
     """A request that the recorded graph can't serve: used up, changed underneath, or never recorded."""
 
 
+class TraceError(XeError, TypeError):
+    """Code that a program can't hold: a Python decision on a traced value, or a call that isn't known."""
+
+
 class GradientLostError(DTypeError):
     """A conversion to a plain number or array that would silently cut a gradient off."""
 

@@ -82,9 +82,13 @@ RELEASED: Any = _Released()
 
 
 class Mode(threading.local):
-    """What recording does in this thread: ``watch`` is None (record), False (do not), or a tuple of observers."""
+    """What recording does in this thread: ``watch`` is None (record), False (do not), or a tuple of observers.
+
+    ``tape`` writes a program down, and runs the operations itself; see `program.tape`.
+    """
 
     watch: Any = None
+    tape: Any = None
 
     def __init__(self) -> None:
         self.before: list[Any] = []

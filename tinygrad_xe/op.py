@@ -90,6 +90,9 @@ class Op:
     #: Words that no parameter can have as its name; a subclass whose declarations take fewer may free some.
     reserved = RESERVED
 
+    #: Whether the kernel writes steps of a program down, as does a copy of an op that a tape makes.
+    recorded = False
+
     #: For the op of a residual: what mathematics writes for it, where the kernel writes it otherwise for accuracy.
     formula: Callable[..., Any] | None = None
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, DTypeError
+from .graph import mode
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator | int | None
@@ -95,6 +96,8 @@ def draw(rng: Rng, method: str, *args: Any, shape: tuple[int, ...] = ()) -> Arra
     -------
     ndarray
     """
+    if mode.tape is not None:
+        return mode.tape.draw(generator(rng), method, *args, shape)  # type: ignore[no-any-return]
     return np.asarray(getattr(generator(rng), method)(*args, shape))
 
 

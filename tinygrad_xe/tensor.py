@@ -64,23 +64,29 @@ class Tensor:
     @property
     def data(self) -> Array:
         """The values, as a read-only view; see `assign` for changing them."""
+        if mode.tape is not None:
+            return self._values()  # type: ignore[no-any-return]
         view = np.asarray(self._data).view()
         view.flags.writeable = False
         return view
 
     def numpy(self) -> Array:
         """A copy of the values as an ndarray, without a gradient."""
-        return np.array(self._data)
+        return np.array(self._values())
+
+    def _values(self) -> Any:
+        """The array, or what stands for it in the program that is being written down."""
+        return self._data if mode.tape is None else mode.tape.lifted(self)._data
 
     def item(self) -> float | int | bool:
         """The single value as a Python number, without a gradient."""
         if self._data.size != 1:
             raise ShapeError(f"item: {self._label()} has shape {self.shape}, {self.size} values. Write t.tolist().")
-        return self._data.item()  # type: ignore[no-any-return]
+        return self._values().item()  # type: ignore[no-any-return]
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers, without a gradient."""
-        return self._data.tolist()
+        return self._values().tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -190,7 +196,8 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """A Tensor with the same values and no history: no gradient flows through it."""
-        return on_node(self._data if self.node is None or self.node.op is not None else self._data.copy(), None)
+        data = self._values()
+        return on_node(data if self.node is None or self.node.op is not None else data.copy(), None)
 
     def backward(self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Compute the gradient of this Tensor in every leaf that it depends on, and add it to their ``grad``.
@@ -357,26 +364,26 @@ class Tensor:
         """A copy in another dtype. Between floating-point types the gradient flows through; it ends at all others."""
         wanted = np.dtype(dtype)
         if wanted.kind != "f":
-            return Tensor(np.asarray(self._data).astype(wanted))
+            return Tensor(self._data.astype(wanted))
         if wanted == self.dtype:
             return elementwise.positive.call(self)  # type: ignore[no-any-return]
         return elementwise.astype.call(self, dtype=wanted)  # type: ignore[no-any-return]
 
     def argmax(self, axis: int | None = None) -> Any:
         """Where the largest element is, as a plain integer or array."""
-        return np.argmax(self._data, axis)
+        return np.argmax(self._values(), axis)
 
     def argmin(self, axis: int | None = None) -> Any:
         """Where the smallest element is, as a plain integer or array."""
-        return np.argmin(self._data, axis)
+        return np.argmin(self._values(), axis)
 
     def all(self, axis: Any = None) -> Any:
         """Whether all elements are true, as a plain boolean or array."""
-        return np.all(self._data, axis)
+        return np.all(self._values(), axis)
 
     def any(self, axis: Any = None) -> Any:
         """Whether any element is true, as a plain boolean or array."""
-        return np.any(self._data, axis)
+        return np.any(self._values(), axis)
 
     # -- changing a leaf ---------------------------------------------------------------------------------------
 
@@ -400,10 +407,14 @@ class Tensor:
                 f"assign: the value depends on an argument that is being differentiated in, and {self._label()} would\n"
                 "  lose that. Use the argument itself; for a module write xe.nn.functional_call(model, state, x)."
             )
+        if mode.tape is not None:
+            value = mode.tape.lifted(value)
         new = as_data("assign", bare(value), copy=None)
         if new.shape != self.shape:
             raise ShapeError(f"assign: got shape {new.shape}, {self._label()} has shape {self.shape}. They must agree.")
-        if type(self.node) is Leaf:
+        if mode.tape is not None:
+            mode.tape.assign(self, new)
+        elif type(self.node) is Leaf:
             self._data[...] = new
             self.node.changed = next(clock)
         else:
@@ -436,7 +447,8 @@ class Tensor:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._refuse_in_place("t[i] = v", "np.where(mask, v, t), or xe.scatter_add(v, i, t.shape)", value)
-        new, value = np.array(self._data), as_data("t[i] = v", bare(value), copy=None)
+        new = np.array(self._data) if mode.tape is None else mode.tape.lifted(self)._data.copy()
+        value = as_data("t[i] = v", bare(value), copy=None)
         try:
             new[bare(key)] = value
         except (ValueError, IndexError) as error:
@@ -468,8 +480,8 @@ class Tensor:
         instead = "np.exp(t), np.stack([t, u]), and df.to_numpy() @ t or s.toarray() @ t with pandas and SciPy objects"
         self._refuse_conversion("an array", instead)
         if not copy and (dtype is None or dtype == self.dtype):
-            return self.data  # read-only, since writing into it would change the tensor behind its back
-        return np.array(self._data, dtype, copy=copy)
+            return np.asarray(self.data)  # read-only, since writing into it would change the tensor behind its back
+        return np.array(self._values(), dtype, copy=copy)
 
     def __float__(self) -> float:
         self._refuse_conversion("float()", "np.exp(t) for math.exp(t), np.stack([t, u]) for array[0] = t")
@@ -487,10 +499,10 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ShapeError(f"bool() of a tensor of shape {self.shape} is ambiguous. Write t.any() or t.all().")
-        return bool(self._data)
+        return bool(self._values())
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._data == bare(value)))
+        return bool(np.any(self._values() == bare(value)))
 
     # -- copies ------------------------------------------------------------------------------------------------
 
@@ -693,6 +705,8 @@ def in_place(symbol: str, function: Any) -> Any:
             return function(self, other)  # type: ignore[no-any-return]
         if mode.watch is not False:
             self._refuse_in_place(f"t {symbol}= v", f"t = t {symbol} v", other)
+        if mode.tape is not None:
+            return self.assign(function(self, other))
         value = dispatch.plain(f"{symbol}=", "the operand", bare(other))
         try:
             function(self._data, value, self._data)

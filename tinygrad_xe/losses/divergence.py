@@ -137,8 +137,8 @@ def kl_on_probs(labels: Any, probs: Any, *, axis: int) -> Any:
 def kl_on_logits(labels: Any, logits: Any, *, axis: int) -> Any:
     """sum(y log(y / softmax(z))) along `axis`."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        w = np.log(labels) - log_softmax.kernel(logits, axis)
-        return divergence(labels, softmax.kernel(logits, axis), w, 1, axis)
+        w = np.log(labels) - log_softmax(logits, axis)
+        return divergence(labels, softmax(logits, axis), w, 1, axis)
 
 
 def entropy(
@@ -239,7 +239,7 @@ def p_surprisal(p: Any) -> Any:
 def entropy_on_logits(logits: Any, *, axis: int) -> Any:
     """Entropy of softmax(logits) along `axis`."""
     # + 0.0 takes the sign off -0.0
-    return np.sum(information.kernel(-log_softmax.kernel(logits, axis)), axis=axis) + 0.0
+    return np.sum(information.kernel(-log_softmax(logits, axis)), axis=axis) + 0.0
 
 
 @differentiable("probs, *, axis", reduces="probs", probs=lambda g, probs: g * (surprisal(probs) - 1))

@@ -71,7 +71,7 @@ def mean(who: str, loss: Array) -> Any:
     n = loss.size
     if n == 0:
         raise no_mean(who, loss.shape)
-    if n > 4096 or loss.dtype.char == "e":
+    if n > 4096 or loss.dtype.char == "e" or type(loss) is not np.ndarray:
         return loss.mean()
     return loss.reshape(-1).dot(ones(n, loss.dtype)) / n
 

@@ -64,11 +64,11 @@ class BatchNorm(Module):
     def _track(self, x: Any, axes: tuple[int, ...]) -> None:
         """Move the running statistics towards those of a batch, a plain array: no gradient flows through them."""
         assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
-        batches = self.num_batches_tracked._data + 1
+        batches = self.num_batches_tracked.detach()._data + 1
         share = 1 / batches if self.momentum is None else self.momentum
         self.num_batches_tracked.assign(batches)
         for held, new in ((self.running_mean, np.mean(x, axes)), (self.running_var, np.var(x, axes, ddof=1))):
-            held.assign((1 - share) * held._data + share * new)
+            held.assign((1 - share) * held.detach()._data + share * new)
 
     def _check(self, shape: tuple[int, ...]) -> None:
         if len(shape) in self.layouts and shape[1] == self.num_features:

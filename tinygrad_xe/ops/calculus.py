@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..op import compose
+from .index import getitem
 from .reduce import axis_index
 
 
@@ -109,8 +110,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         inner = fp[0] + 0 * x
     else:
         i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)
-        slope = (fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i])
-        inner = slope * (x - xp[i]) + fp[i]
+        start, value = getitem(xp, i), getitem(fp, i)  # an array of NumPy's could not be indexed by one of another kind
+        slope = (getitem(fp, i + 1) - value) / (getitem(xp, i + 1) - start)
+        inner = slope * (x - start) + value
 
     below, above = x < xp[0], x > xp[-1]
     inner = np.where(above, fp[-1] if right is None else right, inner)
@@ -120,7 +122,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 @functools.partial(compose, np.unwrap)
 def unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:
     """Add multiples of the period, which are constants, so that neighbours differ by half a period at most."""
-    plain = np.asarray(p.detach())
+    plain = p.detach().data
     whole = np.round((np.unwrap(plain, discont, axis, period=period) - plain) / period)
     shifts = (whole * period).astype(p.dtype)
     return p + shifts

@@ -159,7 +159,12 @@ def sinc_derivative(x: Any, *, order: int) -> Any:
 
     With s(z) = sin(z) / z, z = pi x: z s_n + n s_(n-1) = sin(z + n pi / 2), from differentiating z s = sin(z).
     """
-    z = np.asarray(x) * math.pi
+    return sinc_slope(np.asarray(x), order=order)
+
+
+def sinc_slope(x: Any, *, order: int) -> Any:
+    """The same of an array."""
+    z = x * math.pi
     near = np.abs(z) < 2
     far = np.where(near, 2, z)
     value = np.sin(far) / far

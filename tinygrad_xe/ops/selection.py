@@ -30,9 +30,10 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """For each place the function of the last condition that holds there, called with the elements of those places."""
     single = not isinstance(condlist, list | tuple) or (np.ndim(condlist[0]) == 0 and x.ndim != 0)
-    conditions = [np.asarray(c, bool) for c in ([condlist] if single else condlist)]
+    given = [c.detach().data if hasattr(c, "detach") else c for c in ([condlist] if single else condlist)]
+    conditions = [c.astype(bool) if hasattr(c, "dtype") else np.asarray(c, bool) for c in given]
     if len(funclist) == len(conditions) + 1:
-        conditions.append(~np.any(conditions, axis=0))
+        conditions.append(~np.any(np.stack(conditions), axis=0))
     if len(funclist) != len(conditions):
         raise ArgumentError(f"piecewise: got {len(conditions)} conditions and {len(funclist)} functions; "
                             "expected as many, or one function more for the rest.")
@@ -40,6 +41,8 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     for condition, function in zip(conditions, funclist):
         if not callable(function):
             made = np.where(condition, function, made)
+        elif type(condition) is not np.ndarray:  # of another kind, whose elements may not be known yet
+            made = np.where(condition, function(x, *args, **kw), made)
         elif condition.any():
             made = np.where(condition, scatter_add(function(x[condition], *args, **kw), condition, x.shape), made)
     return made.astype(x.dtype)

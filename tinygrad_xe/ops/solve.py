@@ -116,7 +116,7 @@ def cofactor(a: Any) -> Any:
         u, s, vh, sign = rotated(a)
         return each(sign) * ((u * products_without_one(s)[..., None, :]) @ vh)
 
-    return of_finite(np.asarray(a), compute)
+    return of_finite(a if hasattr(a, "dtype") else np.asarray(a), compute)
 
 
 @differentiable("a, h", a=lambda g, a, h: cofactor_curvature(a, g, h),
@@ -136,7 +136,7 @@ def cofactor_slope(a: Any, h: Any) -> Any:
         r = along[..., None] * np.eye(s.shape[-1], dtype=a.dtype) - p * swap(y)
         return each(sign) * (u @ r @ vh)
 
-    return of_finite(np.asarray(a), compute)
+    return of_finite(a if hasattr(a, "dtype") else np.asarray(a), compute)
 
 
 def cofactor_curvature(a: Any, g: Any, h: Any) -> Any:
@@ -155,7 +155,7 @@ def cofactor_curvature(a: Any, g: Any, h: Any) -> Any:
 @differentiable("a, least=0.0", a=lambda g: g)
 def nan_where_singular(a: Any, least: float = 0.0) -> Any:
     """`a`, and NaN in each matrix whose smallest singular value is at most `least` times the largest, or det 0."""
-    a = np.asarray(a)
+    a = a if hasattr(a, "dtype") else np.asarray(a)
     if least == 0:
         good = np.linalg.slogdet(a)[0] != 0
     else:

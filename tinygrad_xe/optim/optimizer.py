@@ -131,6 +131,10 @@ class Optimizer(Gathering):
         loss = None if closure is None else evaluate(closure)
         if not self._has_same_groups():
             self._prepare()
+        if mode.tape is not None:
+            self._prepare()
+            mode.tape.step(self)
+            return loss
         found = []
         for block in self._blocks:
             gradients = [p._grad if p._data is view and p.node is not None else None for p, view in block.held]

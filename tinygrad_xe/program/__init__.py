@@ -5,4 +5,9 @@ their elements. SymPy and mpmath (the extra ``symbolic``) are imported when they
 
 `expressions` holds arrays that print themselves, and `readings` evaluates gradient rules on them: `trees` is what they
 write down, `notation` how that is printed.
+
+`trace` runs a function once on arrays that write down each call of NumPy's (`traced`, `tape`, `naming`, `forms`,
+`updates`), and gives a `program.Program`: `values` in their order, simplified by `passes` and `identities`, printed by
+`source`, kept by `documents`. Functions are known by name in
+`registry`; `primitives` are those that NumPy lacks.
 """

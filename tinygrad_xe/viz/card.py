@@ -70,6 +70,8 @@ class CardPen:
         kind = (self.mute(in_label(value.dtype)), self.mute(size(value.shape)))
         if detail == "short":
             return self.table(brief, chip, [kind], ink, tint)
+        if detail == "lines":
+            return self.table(self.heading(value.name, value.expression), chip, [kind], ink, tint)
         rows = [
             kind,
             (self.mute("value"), self.number_of(value)),
@@ -130,9 +132,10 @@ class CardPen:
         what = value.expression or ROLES[value.role]
         lines = [in_quotes(f"{value.name} = ") + in_quotes(what, 120) if value.name else in_quotes(what, 120)]
         lines.append(f"{size(value.shape)}, {in_quotes(value.dtype)}")
-        lines.append("value " + ("not kept" if value.value is None else in_quotes(numbers(value.value), 80)))
-        grad = value.grad_note or "none" if value.grad is None else numbers(value.grad)
-        lines.append("grad " + in_quotes(grad, 80))
+        if self.layout.detail != "lines":
+            lines.append("value " + ("not kept" if value.value is None else in_quotes(numbers(value.value), 80)))
+            grad = value.grad_note or "none" if value.grad is None else numbers(value.grad)
+            lines.append("grad " + in_quotes(grad, 80))
         if value.line:
             lines.append(in_quotes(value.line, 120))
         return lines

@@ -13,8 +13,9 @@ from .blocks import Blocks
 from .records import Flow, Scope, Trace, Value
 from .text import clean
 
-#: How much is shown: cards with edge labels, cards alone, two lines, one line.
-Detail = Literal["full", "cards", "short", "names"]
+#: How much is shown: cards with edge labels, cards alone, two lines with the expression (of a program, which has no
+#: values) or without, one line.
+Detail = Literal["full", "cards", "lines", "short", "names"]
 
 #: The most cards that are drawn in each detail.
 TIERS: tuple[tuple[int, Detail], ...] = ((60, "full"), (150, "cards"), (400, "short"), (1500, "names"))

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, XeWarning
@@ -21,6 +22,8 @@ from .text import clean
 
 if TYPE_CHECKING:
     from graphviz import Digraph
+
+    from ..program.program import Program
 
 #: File endings, and what is written for each.
 FORMATS = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot"}
@@ -136,7 +139,7 @@ class Picture:
 
 
 def graph(
-    f_or_result: Callable[..., Any] | Tensor,
+    f_or_result: Callable[..., Any] | Tensor | Program,
     *args: Any,
     argnums: int | Sequence[int] | None = None,
     depth: int | None = None,
@@ -153,9 +156,10 @@ def graph(
 
     Parameters
     ----------
-    f_or_result : callable or Tensor
+    f_or_result : callable, Tensor or Program
         A function, which is called with `args` and differentiated where its result is a scalar; or a result, which
-        shows values and gradients where it was computed inside ``with xe.record():``.
+        shows values and gradients where it was computed inside ``with xe.record():``; or a program, whose lines,
+        forward and backward, are the nodes.
     *args : array_like
         What the function is called with. Floats and arrays of them get gradients.
     argnums : int or sequence of int, optional
@@ -197,11 +201,19 @@ def graph(
     >>> picture.source.count("->")
     4
     """
+    from ..program.program import Program
+    from .programs import trace_of
     from .recording import trace
 
     for name, value, options in (("theme", theme, Theme), ("direction", direction, Direction)):
         words = options.__args__  # type: ignore[attr-defined]  # a Literal
         if value not in words:
             raise ArgumentError(f"graph: {name} is {value!r}; it is one of {', '.join(words)}.")
-    layout = arrange(trace(f_or_result, *args, argnums=argnums), depth=depth, scope=scope, force=force)
+    if isinstance(f_or_result, Program):
+        drawn = trace_of(f_or_result)
+    else:
+        drawn = trace(f_or_result, *args, argnums=argnums)
+    layout = arrange(drawn, depth=depth, scope=scope, force=force)
+    if isinstance(f_or_result, Program) and layout.detail in ("full", "cards"):  # it has no values to show
+        layout = replace(layout, detail="lines")
     return Picture(digraph(layout, theme=theme, direction=direction), layout, theme=theme, dot=dot)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import bytecode
 from ..graph import RELEASED, Node
 from ..program.expressions import Expression
 from ..program.readings import local_derivative, rule_of
@@ -69,7 +70,7 @@ def give_names(found: Dependencies, result: Tensor, title: str) -> None:
         # What a function of the library returns is its last step.
         made = [entry for entry in made if entry[2] is None or last[entry[2]] is entry[0]]
         items = [item for item, _, _ in made]
-        each = naming.is_operator(call.code, lasti)
+        each = bytecode.is_operator(call.code, lasti)
         seen = {item for item in items if item.name}
         for item, variable, _ in made:
             # Several values of one call are those of a loop, and then a variable was seen to hold them; or were made
@@ -295,6 +296,6 @@ def line(item: Item) -> str:
     """The user's line that made a value; empty for leaves."""
     for call, lasti in reversed(item.calls):
         if call.kind == "user":
-            return naming.line_of(call.code, lasti)
+            return bytecode.line_of(call.code, lasti)
     code = getattr(item.node, "code", None)
-    return "" if code is None or item.node is None else naming.line_of(code, item.node.lasti)
+    return "" if code is None or item.node is None else bytecode.line_of(code, item.node.lasti)
