@@ -316,3 +316,19 @@ def test_assigning_by_index_and_in_place_are_writes():
     np.testing.assert_array_equal(written["w"], [7, 0, 0])
     np.testing.assert_array_equal(written["v"], [-5, -5, -5])
     np.testing.assert_array_equal(result, [2, -5, -5])
+
+
+def test_two_steps_of_one_optimizer_in_one_program_are_refused():
+    w = xe.tensor(np.ones(3), requires_grad=True)
+    optimizer = xe.optim.Adam([w], lr=0.1)
+
+    def step(x):
+        for _ in range(2):
+            optimizer.zero_grad()
+            loss = ((w - x) ** 2).sum()
+            loss.backward()
+            optimizer.step()
+        return loss
+
+    with pytest.raises(xe.TraceError, match=r"Adam.step runs a second time in one program(?s:.*)write the loop around"):
+        xe.trace(step, np.zeros(3))

@@ -59,6 +59,7 @@ class Tape:
         self.owners: dict[Input, Tensor] = {}
         self.holders: dict[Input, tuple[dict[str, Any], str]] = {}  # of numbers that are read and written
         self.settings: list[tuple[dict[str, Any], dict[str, Any]]] = []  # of optimizers, and as they were
+        self.stepped: list[Any] = []  # the optimizers that have made a step
         self._held: dict[int, tuple[Any, Traced]] = {}  # by the identity of an array, which is kept alive
         self._input_of: dict[int, Input] = {}
         self._forward: WeakKeyDictionary[Node, Value] = WeakKeyDictionary()

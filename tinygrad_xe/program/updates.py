@@ -16,7 +16,18 @@ def record_step(tape: Any, optimizer: Any) -> None:
     tape : Tape
     optimizer : Optimizer
         Its settings are part of the program; the number of its steps is read and written.
+
+    Raises
+    ------
+    TraceError
+        At a second step of the same optimizer, whose state is written back when the run ends.
     """
+    if any(known is optimizer for known in tape.stepped):
+        raise tape.error(
+            f"{type(optimizer).__name__}.step runs a second time in one program.",
+            "Trace a function that makes one step, and write the loop around the program.",
+        )
+    tape.stepped.append(optimizer)
     for block in optimizer._blocks:
         settings = {name: value for name, value in block.group.items() if name not in ("params", "param_names")}
         tape.settings.append((block.group, settings))
