@@ -12,6 +12,7 @@ import numpy as np
 from .identities import IDENTITIES, Rule
 from .primitives import draw
 from .program import Program, with_steps
+from .registry import computed
 from .values import Constant, Step, Value, operands, replaced, with_operands
 
 #: Elements up to which the result of a call on constants becomes a constant, if it is no larger than these.
@@ -83,7 +84,7 @@ def folded(step: Step) -> Value | None:
     if size > max([FOLDED, *(math.prod(v.shape or ()) for v in found)]):
         return None
     with np.errstate(all="ignore"):
-        made = step.function(*replaced(step.args, value_of), **replaced(step.options, value_of))
+        made = computed(step.function, replaced(step.args, value_of), replaced(step.options, value_of))
     return Constant(shape=step.shape, dtype=step.dtype, value=made, name=step.name)
 
 

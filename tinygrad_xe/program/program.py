@@ -13,6 +13,7 @@ from ..containers import leaves
 from ..errors import ArgumentError
 from . import documents
 from . import source as text
+from .registry import computed
 from .values import Constant, Input, Step, Value, flops, replaced, traffic, values_in
 
 
@@ -137,7 +138,7 @@ class Program:
             return v.value if isinstance(v, Constant) else known[v]
 
         for step in self.steps:
-            known[step] = step.function(*replaced(step.args, value), **replaced(step.options, value))
+            known[step] = computed(step.function, replaced(step.args, value), replaced(step.options, value))
         return replaced(self.outputs, value), {str(i.name): value(v) for i, v in self.writes}
 
     def _bound(self, arguments: Any, given: Mapping[str, Any]) -> dict[Value, Any]:

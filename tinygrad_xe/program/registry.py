@@ -54,6 +54,13 @@ FUNCTIONS = collected()
 FULL_NAMES = {function: name for name, function in reversed(FUNCTIONS.items())}
 
 
+def computed(function: Callable[..., Any], args: Any, options: Any) -> Any:
+    """Call a function of the registry. ``np.astype`` of NumPy 2.0 refuses a scalar, which has a method for it."""
+    if function is np.astype:
+        return args[0].astype(*args[1:], **options)
+    return function(*args, **options)
+
+
 def name_of(function: Any) -> str:
     """The name of a function that programs may call.
 

@@ -19,7 +19,7 @@ from . import forms
 from .identifiers import distinct, identifier, of_path
 from .naming import Naming
 from .primitives import PRIMITIVES, draw
-from .registry import FULL_NAMES
+from .registry import FULL_NAMES, computed
 from .traced import Traced, concrete
 from .updates import record_step
 from .values import Constant, Input, Step, Value, values_in
@@ -135,13 +135,13 @@ class Tape:
         """Run a function on the concrete values, and write the call down."""
         options = dict(options or {})
         if not self.open:
-            return function(*concrete(args), **concrete(options))
+            return computed(function, concrete(args), concrete(options))
         function = forms.PRIMITIVE_UFUNCS.get(function, function)
         if function not in FULL_NAMES:
             name = getattr(function, "__name__", repr(function))
             raise self.error(f"{name} is not one of the functions that a program can hold.",
                              "Write it with NumPy's functions, or compute it before, and pass the result.")
-        found = function(*concrete(args), **concrete(options))
+        found = computed(function, concrete(args), concrete(options))
         given, named = self._refs(args), self._refs(options)
         if function in DYNAMIC and not all(map(is_fixed, values_in(given[DYNAMIC[function]]))) and (
             function is not forms.getitem or has_mask(args[1])
